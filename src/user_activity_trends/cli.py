@@ -1,0 +1,74 @@
+"""``kedro run`` whose last words, if something is wrong, are one readable message."""
+
+import logging
+from typing import Any
+
+import click
+from kedro.framework.cli.project import run as kedro_run
+from kedro.io import DatasetError
+
+from user_activity_trends.errors import UserActivityTrendsError
+
+logger = logging.getLogger(__name__)
+
+
+def explain(error: BaseException) -> str | None:
+    """Find the message for people in an error and its causes.
+
+    Args:
+        error: What a run raised.
+
+    Returns:
+        The message of the first cause that this project raised on purpose, or
+        else of a dataset or configuration that failed; None for anything else,
+        which is a defect and keeps its traceback.
+    """
+    causes = [error]
+    while (cause := causes[-1].__cause__ or causes[-1].__context__) and cause not in causes:
+        causes.append(cause)
+    ours = next((one for one in causes if isinstance(one, UserActivityTrendsError)), None)
+    if ours is not None:
+        return str(ours)
+    return str(error) if isinstance(error, _expected()) else None
+
+
+def _expected() -> tuple[type[BaseException], ...]:
+    from kedro.config import MissingConfigException
+    from kedro.validation.exceptions import ParameterValidationError
+    from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
+
+    return (
+        DatasetError,
+        MissingConfigException,
+        OmegaConfBaseException,
+        ParameterValidationError,
+        YAMLError,
+        # Kedro's word for a pipeline, node, namespace or tag that does not exist.
+        ValueError,
+    )
+
+
+class _ReadableRun(click.Command):
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except click.exceptions.ClickException:
+            raise
+        except Exception as error:
+            message = explain(error)
+            if message is None:
+                raise
+            logger.error("%s", message)  # noqa: TRY400 (the traceback is for defects)
+            ctx.exit(1)
+
+
+@click.group(name="user_activity_trends")
+def cli() -> None:
+    """Commands of this project."""
+
+
+run = _ReadableRun(
+    name="run", params=kedro_run.params, callback=kedro_run.callback, help=kedro_run.help
+)
+cli.add_command(run)

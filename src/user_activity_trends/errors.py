@@ -1,0 +1,46 @@
+"""Every error that this project raises on purpose.
+
+A message names the file, column, row or setting, says what was seen there and
+what to do about it. The command line prints the message alone, without a
+traceback, and exits with 1.
+"""
+
+
+class UserActivityTrendsError(Exception):
+    """Root of all errors that the project raises on purpose."""
+
+
+class SettingError(UserActivityTrendsError):
+    """A setting is unknown, has a value that is not accepted, or contradicts another."""
+
+
+class InputFileError(UserActivityTrendsError):
+    """An input file is missing, or cannot be read as a table."""
+
+
+class ColumnsError(UserActivityTrendsError):
+    """Column names are missing from a table, or occur more than once in it."""
+
+
+class CellsError(UserActivityTrendsError):
+    """So many cells break the rules that going on would mislead."""
+
+
+class DegenerateDataError(UserActivityTrendsError):
+    """The sessions do not differ enough to be segmented."""
+
+
+class NoElbowError(UserActivityTrendsError):
+    """The curve of the sum of squared errors has no elbow, and no fallback is configured."""
+
+
+class UntrustedModelError(UserActivityTrendsError):
+    """A model file asks for something that a segmentation model never needs."""
+
+
+class ModelMismatchError(UserActivityTrendsError):
+    """Two files that belong to one model come from different training runs."""
+
+
+class RealDataError(UserActivityTrendsError):
+    """The public data set could not be downloaded, or is not the one expected."""

@@ -1,0 +1,1 @@
+"""How files are read and written: strictly, whole, and without trusting a pickle."""

@@ -1,0 +1,168 @@
+"""Local files that are replaced whole or not at all.
+
+Every dataset of the catalog writes through fsspec, so one file system class
+covers all of them: bytes go to a file beside the target, which takes the
+target's name only after they have reached the disk. A run that dies in between
+leaves a ``.partial`` file that nothing reads and that the next run removes.
+"""
+
+import io
+import os
+import socket
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import fsspec
+from fsspec.implementations.local import LocalFileSystem
+
+SUFFIX = ".partial"
+_HOST = socket.gethostname().replace(".", "-")
+_ABANDONED = 24 * 60 * 60
+"""Seconds after which a partial file of another machine counts as left by the dead."""
+
+
+class _ReplacingFile(io.FileIO):
+    """A binary file that becomes ``target`` when it is closed without an error before.
+
+    Whatever goes wrong while writing, in ``write`` or in the ``with`` block,
+    leaves the target as it was and removes the bytes written so far.
+    """
+
+    def __init__(self, target: Path) -> None:
+        self._target = target
+        self._partial = target.with_name(
+            f".{target.name}.{_HOST}.{os.getpid()}.{uuid.uuid4().hex[:8]}{SUFFIX}"
+        )
+        self._failed = False
+        super().__init__(self._partial, "wb")
+
+    def write(self, data: Any, /) -> int:
+        """Write all of ``data``; remember a failure so that ``close`` discards the file."""
+        view = memoryview(data).cast("B")
+        try:
+            written = 0
+            while written < len(view):
+                written += super().write(view[written:])
+        except BaseException:
+            self._failed = True
+            raise
+        return written
+
+    def discard(self) -> None:
+        """Make ``close`` leave the target as it was."""
+        self._failed = True
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        if kind is not None:
+            self.discard()
+        super().__exit__(kind, error, trace)
+
+    def __del__(self) -> None:
+        # Nobody closed it, so nobody said that it is complete.
+        self.discard()
+        super().__del__()
+
+    def close(self) -> None:
+        """Put the file in place, or remove it if anything failed before."""
+        if self.closed:
+            return
+        try:
+            if not self._failed:
+                os.fsync(self.fileno())
+        except BaseException:
+            self._failed = True
+            raise
+        finally:
+            super().close()
+            if self._failed:
+                self._partial.unlink(missing_ok=True)
+        if not self._failed:
+            self._put_in_place()
+
+    def _put_in_place(self) -> None:
+        self._partial.replace(self._target)
+
+
+class _ReplacingText(io.TextIOWrapper):
+    """Text over a replacing file: an error in the ``with`` block discards the file."""
+
+    buffer: _ReplacingFile  # type: ignore[assignment]
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        if kind is not None:
+            self.buffer.discard()
+        super().__exit__(kind, error, trace)
+
+    def __del__(self) -> None:
+        if not self.closed:
+            self.buffer.discard()
+        super().__del__()
+
+
+class AtomicLocalFileSystem(LocalFileSystem):  # type: ignore[misc]
+    """fsspec's local file system, whose files opened for writing are replaced on close."""
+
+    def open(self, path: str, mode: str = "rb", **kwargs: Any) -> Any:
+        """Open ``path``; writing (``w``) goes to a file beside it until it is closed."""
+        if "w" not in mode or kwargs.get("compression"):
+            return super().open(path, mode, **kwargs)
+        target = Path(self._strip_protocol(path))
+        if self.auto_mkdir:
+            target.parent.mkdir(parents=True, exist_ok=True)
+        # A link keeps pointing where it did: what it points at is replaced.
+        file = _ReplacingFile(target.resolve())
+        if "b" in mode:
+            return file
+        text = {name: kwargs[name] for name in ("encoding", "errors", "newline") if name in kwargs}
+        return _ReplacingText(file, **text)  # type: ignore[type-var]
+
+
+def install() -> None:
+    """Make fsspec, and with it every dataset of the catalog, write local files whole."""
+    for protocol in ("file", "local"):
+        fsspec.register_implementation(protocol, AtomicLocalFileSystem, clobber=True)
+
+
+def remove_leftovers(root: Path) -> list[Path]:
+    """Remove what runs that died have left under ``root``.
+
+    Only files whose process is gone are removed. Those of a process that is
+    still writing stay, and those of another machine until they are a day old.
+
+    Args:
+        root: Folder that holds the outputs; it need not exist.
+
+    Returns:
+        The files that were removed.
+    """
+    removed = []
+    for partial in _partials(root):
+        *_, host, process, _ = partial.name.removesuffix(SUFFIX).rsplit(".", 3)
+        if host == _HOST:
+            abandoned = not (process.isdigit() and _is_running(int(process)))
+        else:
+            abandoned = time.time() - partial.stat().st_mtime > _ABANDONED
+        if abandoned:
+            partial.unlink(missing_ok=True)
+            removed.append(partial)
+            # A version's folder that holds nothing else is a leftover as well.
+            if not any(partial.parent.iterdir()):
+                partial.parent.rmdir()
+    return removed
+
+
+def _partials(root: Path) -> Iterator[Path]:
+    return iter(sorted(root.rglob(f".*{SUFFIX}")))
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # it runs, under another user
+        return True
+    return True

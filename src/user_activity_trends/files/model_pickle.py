@@ -1,0 +1,79 @@
+"""Load a segmentation model from a pickle without trusting the pickle.
+
+A backend for ``pickle.PickleDataset``. Unpickling calls whatever the file names;
+this loader refuses every name that a segmentation model does not need before
+anything is imported or called.
+"""
+
+import pickle
+from typing import IO, Any
+
+from user_activity_trends.errors import UntrustedModelError
+
+# Module and name of every class and function that the pickle of a fitted
+# imputer, transform, scaler and k-means refers to. None of them runs code or
+# opens a file that the pickle chooses.
+ALLOWED = frozenset(
+    {
+        ("numpy", "dtype"),
+        ("numpy", "log1p"),
+        ("numpy", "ndarray"),
+        ("numpy._core.multiarray", "_reconstruct"),
+        ("numpy._core.multiarray", "scalar"),
+        ("numpy._core.numeric", "_frombuffer"),
+        ("sklearn.cluster._kmeans", "KMeans"),
+        ("sklearn.impute._base", "SimpleImputer"),
+        ("sklearn.pipeline", "Pipeline"),
+        ("sklearn.preprocessing._data", "MinMaxScaler"),
+        ("sklearn.preprocessing._data", "RobustScaler"),
+        ("sklearn.preprocessing._data", "StandardScaler"),
+        ("sklearn.preprocessing._function_transformer", "FunctionTransformer"),
+    }
+)
+
+
+class _AllowListUnpickler(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) not in ALLOWED:
+            msg = (
+                f"the model file asks for {module}.{name}, which no segmentation model needs; "
+                "nothing in it was run. Replace the file with one from a training run that you "
+                "trust (kedro run --pipelines training)"
+            )
+            raise UntrustedModelError(msg)
+        return super().find_class(module, name)
+
+
+def load(file: IO[bytes]) -> Any:
+    """Unpickle a segmentation model.
+
+    Args:
+        file: Open binary file.
+
+    Returns:
+        The scikit-learn ``Pipeline`` that ``dump`` wrote.
+
+    Raises:
+        UntrustedModelError: The file names anything but the classes of such a
+            pipeline, or is no pickle at all.
+    """
+    try:
+        return _AllowListUnpickler(file).load()
+    except UntrustedModelError:
+        raise
+    except Exception as error:  # damaged bytes make unpickling raise nearly anything
+        msg = (
+            f"the model file is damaged or not a model ({type(error).__name__}: {error}); "
+            "restore it, or train again (kedro run --pipelines training)"
+        )
+        raise UntrustedModelError(msg) from error
+
+
+def dump(model: Any, file: IO[bytes]) -> None:
+    """Pickle a segmentation model.
+
+    Args:
+        model: A fitted scikit-learn ``Pipeline``.
+        file: Binary file, open for writing.
+    """
+    pickle.dump(model, file, protocol=5)

@@ -1,0 +1,95 @@
+"""What happens around a run: parameters are checked before, results are shown after."""
+
+import logging
+import time
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+from kedro.framework.context import KedroContext
+from kedro.framework.hooks import hook_impl
+from kedro.io import CatalogProtocol
+from kedro.pipeline import Pipeline
+from kedro.pipeline.node import Node
+
+from user_activity_trends import locations, summary
+from user_activity_trends.errors import InputFileError
+from user_activity_trends.files import atomic
+
+logger = logging.getLogger(__name__)
+
+_STARTED = time.perf_counter()
+
+
+class RunHooks:
+    """Check the parameters, clean up, time the stages, and report at the end."""
+
+    def __init__(self) -> None:
+        self._output_root: Path | None = None
+        self._seconds: dict[str, float] = {}
+        self._node_started: dict[str, float] = {}
+
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        """Refuse parameters that are not known, before any node runs."""
+        from user_activity_trends.parameters import check_parameters
+
+        check_parameters(context.config_loader["parameters"])
+        root = str(context.config_loader["globals"]["data_root"])
+        self._output_root = None if "://" in root else context.project_path / root
+
+    @hook_impl
+    def before_pipeline_run(
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
+    ) -> None:
+        """Remove what a run that died has left, and make sure that the inputs are there."""
+        del run_params
+        self._seconds = defaultdict(float)
+        if self._output_root is not None:
+            for leftover in atomic.remove_leftovers(self._output_root):
+                logger.info("removed what an interrupted run has left: %s", leftover)
+        inputs = [name for name in sorted(pipeline.inputs()) if not name.startswith("param")]
+        for name in inputs:
+            self._check_input(name, catalog)
+
+    @staticmethod
+    def _check_input(name: str, catalog: CatalogProtocol) -> None:
+        dataset = catalog[name]
+        file = getattr(dataset, "file", "")
+        if file is None:
+            logger.info("%s: no file is given, so nothing is scored", name)
+        elif not dataset.exists():
+            made = "" if name in {"sessions", "new_sessions"} else (
+                "; it is an output of an earlier stage: kedro run --pipelines training"
+            )
+            msg = f"{name}: there is no such file: {file or getattr(dataset, '_filepath', '')}{made}"
+            raise InputFileError(msg)
+        elif file.endswith((locations.SAMPLE_SESSIONS, locations.SAMPLE_NEW_SESSIONS)):
+            logger.info("%s: the embedded sample, which is synthetic (%s)", name, file)
+
+    @hook_impl
+    def before_node_run(self, node: Node) -> None:
+        """Start the clock of a node, and say that it runs."""
+        logger.info("%s", node.name)
+        self._node_started[node.name] = time.perf_counter()
+
+    @hook_impl
+    def after_node_run(self, node: Node) -> None:
+        """Stop it, and add it to its stage."""
+        passed = time.perf_counter() - self._node_started.pop(node.name)
+        self._seconds[node.namespace or node.name] += passed
+
+    @hook_impl
+    def after_pipeline_run(
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
+    ) -> None:
+        """Save ``run_summary`` and show it."""
+        written = summary.collect(
+            catalog,
+            pipeline.all_outputs(),
+            run_id=run_params["run_id"],
+            recipe=catalog.load("params:recipe"),
+            seconds=dict(self._seconds) | {"total": time.perf_counter() - _STARTED},
+        )
+        catalog.save("run_summary", written)
+        summary.show(written)

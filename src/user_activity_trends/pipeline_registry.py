@@ -1,0 +1,22 @@
+"""All pipelines of the project, by name."""
+
+from kedro.pipeline import Pipeline
+
+from user_activity_trends.pipelines import clustering, data_processing, inference, labelling
+
+
+def register_pipelines() -> dict[str, Pipeline]:
+    """Return each stage by its own name, and the chains that people run.
+
+    The stages are imported by name: Kedro's ``find_pipelines`` finds only what
+    ``--pipelines`` asks for, so that a chain built from its result would lack
+    stages.
+    """
+    stages = {
+        "data_processing": data_processing.create_pipeline(),
+        "clustering": clustering.create_pipeline(),
+        "labelling": labelling.create_pipeline(),
+        "inference": inference.create_pipeline(),
+    }
+    training = stages["data_processing"] + stages["clustering"] + stages["labelling"]
+    return stages | {"training": training, "__default__": training + stages["inference"]}

@@ -1,0 +1,1 @@
+"""The stages: one package, one namespace, one box in Kedro-Viz and one task in Airflow each."""

@@ -1,0 +1,166 @@
+"""Nodes that choose k, train the model and name what it found."""
+
+import logging
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from user_activity_trends.pipelines.clustering.params import SelectionParams, SweepParams
+from user_activity_trends.segmentation import model as models
+from user_activity_trends.segmentation import naming, selection, sweep
+from user_activity_trends.segmentation.model import Matrix, SegmentationModel
+from user_activity_trends.segmentation.naming import NamesParams
+from user_activity_trends.segmentation.scaling import FeatureScaler
+from user_activity_trends.sessions.rules import SESSION_ID
+
+logger = logging.getLogger(__name__)
+
+
+def sweep_cluster_counts(scaled_features: pd.DataFrame, sweeping: SweepParams) -> pd.DataFrame:
+    """Fit k-means once per candidate ``k`` and record how good each partition is.
+
+    Args:
+        scaled_features: One scaled row per session, and its ``session_id``.
+        sweeping: Candidate range, restarts and seed.
+
+    Returns:
+        ``k``, ``sse`` (sum of squared distances to the nearest centroid, in
+        scaled units), ``silhouette``, ``davies_bouldin`` and
+        ``calinski_harabasz``, ordered by ``k``.
+
+    Raises:
+        DegenerateDataError: There are fewer distinct sessions than ``k_min``.
+    """
+    scaled = _matrix(scaled_features)
+    counts = sweep.candidate_counts(scaled, sweeping.k_min, sweeping.k_max)
+    if counts[-1] < sweeping.k_max:
+        logger.warning(
+            "the sweep stops at k = %d: there are no more distinct sessions "
+            "(clustering.sweep.k_max = %d)",
+            counts[-1],
+            sweeping.k_max,
+        )
+    shown = tqdm(counts, desc="k-means for each k", unit="k", delay=2, disable=None, leave=False)
+    return sweep.sweep(scaled, shown, sweeping.restarts, sweeping.random_state)
+
+
+def _matrix(table: pd.DataFrame) -> Matrix:
+    return np.ascontiguousarray(table.drop(columns=SESSION_ID).to_numpy(dtype=np.float64))
+
+
+def select_cluster_count(
+    elbow_curve: pd.DataFrame, sweeping: SweepParams, selecting: SelectionParams
+) -> dict[str, Any]:
+    """Choose the number of clusters and say why.
+
+    Args:
+        elbow_curve: The sweep's record, one row a ``k``.
+        sweeping: How the sweep was done.
+        selecting: Who decides.
+
+    Returns:
+        ``k``, ``method`` (that chose it), ``votes`` (the k of each criterion),
+        ``candidates``, ``restarts``, and ``verdict`` in words.
+
+    Raises:
+        NoElbowError: There is no elbow and no fallback.
+        DegenerateDataError: The data does not allow the k that is configured.
+    """
+    counts = [int(k) for k in elbow_curve["k"]]
+    votes = selection.collect_votes(elbow_curve)
+    k, method = selection.choose(
+        votes, counts, selecting.method, selecting.n_clusters, selecting.fallback
+    )
+    return {
+        "k": k,
+        "method": method,
+        "votes": votes,
+        "candidates": counts,
+        "restarts": sweeping.restarts,
+        "verdict": selection.verdict(k, method, selecting.method, votes, counts),
+    }
+
+
+def train_model(
+    scaled_features: pd.DataFrame,
+    feature_scaler: dict[str, Any],
+    cluster_choice: dict[str, Any],
+    sweeping: SweepParams,
+) -> SegmentationModel:
+    """Fit the model with the k that was chosen.
+
+    Args:
+        scaled_features: One scaled row per session, and its ``session_id``.
+        feature_scaler: The numbers with which they were scaled.
+        cluster_choice: Carries ``k``.
+        sweeping: Restarts and seed, the same as in the sweep.
+
+    Returns:
+        One scikit-learn ``Pipeline`` from raw features to a raw cluster.
+    """
+    return models.build_model(
+        FeatureScaler.model_validate(feature_scaler),
+        _matrix(scaled_features),
+        cluster_choice["k"],
+        sweeping.restarts,
+        sweeping.random_state,
+    )
+
+
+def name_segments(
+    segmentation_model: SegmentationModel, scaled_features: pd.DataFrame, names: NamesParams
+) -> dict[str, Any]:
+    """Number the clusters by size and name them after what sets them apart.
+
+    Args:
+        segmentation_model: The model.
+        scaled_features: The sessions that it was trained on, scaled.
+        names: Names to use instead of the automatic ones.
+
+    Returns:
+        ``model`` (its fingerprint), ``distance_limit`` (beyond which a session
+        is unusual) and ``segments``: ``cluster``, ``segment``, ``segment_name``.
+    """
+    found = models.nearest(_matrix(scaled_features), models.centroids(segmentation_model))
+    unknown = sorted(set(names.root) - set(range(1, len(np.unique(found.cluster)) + 1)))
+    if unknown:
+        logger.warning(
+            "labelling.names has names for segments that do not exist: %s",
+            ", ".join(map(str, unknown)),
+        )
+    identities = naming.identify(
+        models.fingerprint(segmentation_model),
+        found.cluster,
+        found.distance,
+        scaled_features.drop(columns=SESSION_ID),
+        names.root,
+    )
+    return identities.model_dump(mode="json")
+
+
+def evaluate_model(
+    segmentation_model: SegmentationModel, scaled_features: pd.DataFrame, sweeping: SweepParams
+) -> dict[str, Any]:
+    """Measure the model on the sessions that it was trained on.
+
+    Args:
+        segmentation_model: The model.
+        scaled_features: Those sessions, scaled.
+        sweeping: Seed of the silhouette's sample.
+
+    Returns:
+        ``model`` (its fingerprint), ``k``, ``sessions``, ``sse`` in scaled
+        units, ``silhouette``, ``davies_bouldin``, ``calinski_harabasz``; None
+        where a score is not defined.
+    """
+    scaled = _matrix(scaled_features)
+    found = models.nearest(scaled, models.centroids(segmentation_model))
+    measured = sweep.scores(scaled, found.cluster, sweeping.random_state)
+    return {
+        "model": models.fingerprint(segmentation_model),
+        "k": len(models.centroids(segmentation_model)),
+        "sessions": len(scaled),
+        "sse": float((found.distance**2).sum()),
+    } | {name: None if np.isnan(score) else score for name, score in measured.items()}

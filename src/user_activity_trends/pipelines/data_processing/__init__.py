@@ -1,0 +1,5 @@
+"""Check the sessions, set aside the rows that break a rule, and scale what behaviour is read from."""
+
+from user_activity_trends.pipelines.data_processing.pipeline import create_pipeline
+
+__all__ = ["create_pipeline"]

@@ -1,0 +1,115 @@
+"""Nodes that score new sessions."""
+
+import logging
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+
+from user_activity_trends.errors import CellsError
+from user_activity_trends.recipes import RecipesParams
+from user_activity_trends.segmentation import labels
+from user_activity_trends.segmentation.model import SegmentationModel
+from user_activity_trends.sessions import quality
+from user_activity_trends.sessions.columns import ColumnsParams
+from user_activity_trends.sessions.rules import (
+    MISSING,
+    SESSION_ID,
+    find_defects,
+    numbered,
+    rules_for,
+    typed,
+)
+
+logger = logging.getLogger(__name__)
+
+
+def validate_new_sessions(
+    new_sessions: pd.DataFrame,
+    segmentation_model: SegmentationModel,
+    columns: ColumnsParams,
+    recipes: RecipesParams,
+    recipe: str,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Separate the sessions that can be scored from those that cannot.
+
+    Args:
+        new_sessions: One session a row, as the file has it; no columns and no
+            rows if there is no file.
+        segmentation_model: The model in use: says which features it takes.
+        columns: What the columns mean.
+        recipes: All recipes.
+        recipe: Name of the recipe in use.
+
+    Returns:
+        The sessions that can be scored (``session_id`` and features, typed), and
+        the defects of the others, one a row.
+
+    Raises:
+        ColumnsError: The file lacks a column that the model takes.
+        CellsError: A value is missing and the recipe says ``missing: fail``.
+    """
+    features = [str(name) for name in segmentation_model.feature_names_in_]
+    rules = rules_for(columns, recipes[recipe], features)
+    file = new_sessions.attrs.get("file", "new_sessions")
+    if file is None:
+        file = ""
+        new_sessions = pd.DataFrame(columns=[rule.column for rule in rules], dtype="str")
+    table = nw.from_native(new_sessions, eager_only=True)
+    checked = numbered(table, rules, file)
+    defects = find_defects(checked, rules, file)
+    gaps = defects.filter((nw.col("reason") == MISSING) & nw.col("column").is_in(features))
+    if recipes[recipe].missing == "fail" and len(gaps):
+        listed = "; ".join(quality.count_reasons(gaps))
+        msg = (
+            f"{file}: {len(gaps)} values are missing, the first in row {gaps['row'][0]}, and "
+            f"recipes.{recipe}.missing is fail: {listed}; mend the file, or set it to reject "
+            "or median"
+        )
+        raise CellsError(msg)
+    unused = [name for name in table.columns if name not in checked.columns]
+    if unused:
+        logger.info("%s: columns not used: %s", file, ", ".join(unused))
+    return typed(checked, rules, defects["row"]).to_native(), defects.to_native()
+
+
+def predict_segments(
+    segmentation_model: SegmentationModel,
+    segment_identities: dict[str, Any],
+    valid_new_sessions: pd.DataFrame,
+    rejected_new_sessions: pd.DataFrame,
+) -> pd.DataFrame:
+    """Score every new session that can be scored, and say of the others why not.
+
+    Args:
+        segmentation_model: The model in use.
+        segment_identities: What its clusters are called.
+        valid_new_sessions: Sessions that can be scored.
+        rejected_new_sessions: The defects of the others.
+
+    Returns:
+        One row a new session, in the order of the file: ``session_id``,
+        ``segment``, ``segment_name``, ``distance``, ``margin``, ``unusual``
+        (missing where not scored), ``reason`` (empty where scored).
+
+    Raises:
+        ModelMismatchError: Model and identities come from different runs.
+    """
+    scored = labels.label(segmentation_model, segment_identities, valid_new_sessions)
+    scored = scored.astype({"segment": "Int64", "unusual": "boolean"}).assign(reason="")
+    if rejected_new_sessions.empty:
+        return scored
+    told = rejected_new_sessions["column"] + ": " + rejected_new_sessions["reason"]
+    unscored = (
+        rejected_new_sessions.assign(reason=told)
+        .groupby("row", sort=True)
+        .agg({SESSION_ID: "first", "reason": "; ".join})
+    )
+    rows = np.arange(1, len(scored) + len(unscored) + 1)
+    scored.index = pd.Index(rows[~np.isin(rows, unscored.index)])
+    return (
+        pd.concat([scored.astype({SESSION_ID: object}), unscored.astype({SESSION_ID: object})])
+        .sort_index()
+        .reset_index(drop=True)
+    )

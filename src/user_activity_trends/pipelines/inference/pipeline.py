@@ -1,0 +1,38 @@
+"""Wiring of the inference stage."""
+
+from kedro.pipeline import Node, Pipeline
+
+from user_activity_trends.pipelines.inference import nodes
+
+
+def create_pipeline() -> Pipeline:
+    """Wire new sessions and the model in use -> a segment a session."""
+    return Pipeline(
+        [
+            Node(
+                nodes.validate_new_sessions,
+                inputs={
+                    "new_sessions": "new_sessions",
+                    "segmentation_model": "segmentation_model",
+                    "columns": "params:columns",
+                    "recipes": "params:recipes",
+                    "recipe": "params:recipe",
+                },
+                outputs=["valid_new_sessions", "rejected_new_sessions"],
+                name="validate_new_sessions",
+            ),
+            Node(
+                nodes.predict_segments,
+                inputs=[
+                    "segmentation_model",
+                    "segment_identities",
+                    "valid_new_sessions",
+                    "rejected_new_sessions",
+                ],
+                outputs="new_session_segments",
+                name="predict_segments",
+            ),
+        ],
+        namespace="inference",
+        prefix_datasets_with_namespace=False,
+    )

@@ -1,0 +1,65 @@
+"""Nodes that label every session and profile the segments."""
+
+from typing import Any
+
+import narwhals as nw
+import pandas as pd
+
+from user_activity_trends.segmentation import labels, profiles
+from user_activity_trends.segmentation.model import SegmentationModel
+from user_activity_trends.sessions.columns import ColumnsParams
+from user_activity_trends.sessions.rules import SESSION_ID
+
+
+def assign_segments(
+    segmentation_model: SegmentationModel,
+    segment_identities: dict[str, Any],
+    session_features: pd.DataFrame,
+) -> pd.DataFrame:
+    """Put every session into its segment.
+
+    Args:
+        segmentation_model: The model in use.
+        segment_identities: What its clusters are called.
+        session_features: ``session_id`` and features in their own units.
+
+    Returns:
+        ``session_id``, ``segment``, ``segment_name``, ``distance`` (to the own
+        centroid, in scaled units), ``margin`` (the runner-up's distance minus
+        it; missing if there is one segment only).
+
+    Raises:
+        ModelMismatchError: Model and identities come from different runs.
+    """
+    labelled = labels.label(segmentation_model, segment_identities, session_features)
+    return labelled.drop(columns="unusual")
+
+
+def profile_segments(
+    session_segments: pd.DataFrame,
+    valid_sessions: pd.DataFrame,
+    session_features: pd.DataFrame,
+    columns: ColumnsParams,
+) -> pd.DataFrame:
+    """Say who the segments are.
+
+    Args:
+        session_segments: The segment of each session.
+        valid_sessions: The sessions, with their outcome.
+        session_features: The same sessions' features in their own units.
+        columns: Which column is the outcome.
+
+    Returns:
+        One row a segment: ``segment``, ``segment_name``, ``sessions``,
+        ``share``, with an outcome ``outcome_rate``, ``ci_low`` and ``ci_high``
+        (95 % Wilson interval), and ``mean_<feature>`` in the feature's unit.
+    """
+    features = [name for name in session_features.columns if name != SESSION_ID]
+    outcome = [columns.outcome] if columns.outcome else []
+    segments = nw.from_native(session_segments, eager_only=True)
+    sessions = nw.from_native(valid_sessions, eager_only=True).select(
+        SESSION_ID, *features, *outcome
+    )
+    joined = segments.select(SESSION_ID, "segment", "segment_name").join(sessions, on=SESSION_ID)
+    profiled: pd.DataFrame = profiles.profile(joined, features, columns.outcome).to_native()
+    return profiled

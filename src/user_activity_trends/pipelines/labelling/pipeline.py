@@ -1,0 +1,27 @@
+"""Wiring of the labelling stage."""
+
+from kedro.pipeline import Node, Pipeline
+
+from user_activity_trends.pipelines.labelling import nodes
+
+
+def create_pipeline() -> Pipeline:
+    """Wire the model in use and the features -> a segment a session -> profiles."""
+    return Pipeline(
+        [
+            Node(
+                nodes.assign_segments,
+                inputs=["segmentation_model", "segment_identities", "session_features"],
+                outputs="session_segments",
+                name="assign_segments",
+            ),
+            Node(
+                nodes.profile_segments,
+                inputs=["session_segments", "valid_sessions", "session_features", "params:columns"],
+                outputs="segment_profiles",
+                name="profile_segments",
+            ),
+        ],
+        namespace="labelling",
+        prefix_datasets_with_namespace=False,
+    )

@@ -1,0 +1,102 @@
+"""What each table of ours must look like; the catalog checks it on load and on save.
+
+The columns that users configure are free; tables that users bring are checked
+by rules built from the parameters (``user_activity_trends.sessions.rules``).
+"""
+
+import numpy as np
+import pandas as pd
+import pandera.pandas as pa
+from pandera.typing.pandas import Series
+
+_POSITIVE = {"ge": 1}
+_SHARE = {"ge": 0, "le": 1}
+
+
+def _is_finite(table: pd.DataFrame) -> bool:
+    numbers = table.select_dtypes("number").to_numpy(dtype=np.float64)
+    return bool(np.isfinite(numbers).all())
+
+
+class RejectedSessions(pa.DataFrameModel):
+    """One line a defect."""
+
+    class Config:
+        """The columns are these and no others."""
+
+        strict = True
+
+    file: Series[str] = pa.Field(coerce=True)
+    row: Series[int] = pa.Field(coerce=True, **_POSITIVE)
+    session_id: Series[str] = pa.Field(coerce=True)
+    column: Series[str] = pa.Field(coerce=True)
+    value: Series[str] = pa.Field(coerce=True)
+    reason: Series[str] = pa.Field(coerce=True, str_length={"min_value": 1})
+
+
+class Sessions(pa.DataFrameModel):
+    """One session a row, known by a unique ``session_id``."""
+
+    session_id: Series = pa.Field(unique=True, nullable=False)
+
+
+class ScaledFeatures(Sessions):
+    """Sessions whose features are all finite numbers."""
+
+    @pa.dataframe_check
+    def features_are_finite(cls, table: pd.DataFrame) -> bool:  # noqa: N805 (pandera's form)
+        """Check that no number is missing or infinite."""
+        return _is_finite(table)
+
+
+class ElbowCurve(pa.DataFrameModel):
+    """One row a cluster count."""
+
+    k: Series[int] = pa.Field(unique=True, **_POSITIVE)
+    sse: Series[float] = pa.Field(ge=0)
+    silhouette: Series[float] = pa.Field(nullable=True, ge=-1, le=1, coerce=True)
+    davies_bouldin: Series[float] = pa.Field(nullable=True, ge=0, coerce=True)
+    calinski_harabasz: Series[float] = pa.Field(nullable=True, ge=0, coerce=True)
+
+
+class SessionSegments(Sessions):
+    """The segment of each session."""
+
+    segment: Series[int] = pa.Field(**_POSITIVE)
+    segment_name: Series[str]
+    distance: Series[float] = pa.Field(ge=0)
+    margin: Series[float] = pa.Field(ge=0, nullable=True)
+
+
+class SegmentProfiles(pa.DataFrameModel):
+    """One row a segment."""
+
+    segment: Series[int] = pa.Field(unique=True, **_POSITIVE)
+    segment_name: Series[str] = pa.Field(unique=True)
+    sessions: Series[int] = pa.Field(**_POSITIVE)
+    share: Series[float] = pa.Field(**_SHARE)
+    outcome_rate: Series[float] | None = pa.Field(**_SHARE)
+    ci_low: Series[float] | None = pa.Field(**_SHARE)
+    ci_high: Series[float] | None = pa.Field(**_SHARE)
+
+    @pa.dataframe_check
+    def shares_add_up(cls, table: pd.DataFrame) -> bool:  # noqa: N805 (pandera's form)
+        """Check that every session is in one segment."""
+        return bool(abs(table["share"].sum() - 1) < 1e-9)  # noqa: PLR2004
+
+
+class NewSessionSegments(pa.DataFrameModel):
+    """Every new session, scored or with the reason why not."""
+
+    segment: Series[pd.Int64Dtype] = pa.Field(nullable=True, coerce=True, **_POSITIVE)
+    segment_name: Series[str] = pa.Field(nullable=True, coerce=True)
+    distance: Series[float] = pa.Field(nullable=True, ge=0, coerce=True)
+    margin: Series[float] = pa.Field(nullable=True, ge=0, coerce=True)
+    unusual: Series[pd.BooleanDtype] = pa.Field(nullable=True, coerce=True)
+    reason: Series[str] = pa.Field(nullable=True, coerce=True)
+
+    @pa.dataframe_check
+    def is_scored_or_explained(cls, table: pd.DataFrame) -> "pd.Series[bool]":  # noqa: N805
+        """Check that a session has either a segment or a reason."""
+        explained = table["reason"].fillna("") != ""
+        return table["segment"].notna() != explained

@@ -1,0 +1,1 @@
+"""The numerics of segmentation; nothing here knows Kedro."""

@@ -1,0 +1,53 @@
+"""Label sessions with a model and the names of its segments."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from user_activity_trends.errors import ModelMismatchError
+from user_activity_trends.segmentation.model import SegmentationModel, assign, fingerprint
+from user_activity_trends.segmentation.naming import SegmentIdentities
+
+
+def label(
+    model: SegmentationModel, identities: dict[str, Any], sessions: pd.DataFrame
+) -> pd.DataFrame:
+    """Label sessions.
+
+    Args:
+        model: A fitted model.
+        identities: ``segment_identities`` of the same training run.
+        sessions: ``session_id`` and the model's features in their own units.
+
+    Returns:
+        ``session_id``, ``segment``, ``segment_name``, ``distance``, ``margin``,
+        ``unusual`` (farther from its centroid than 99.9 % of the training sessions).
+
+    Raises:
+        ModelMismatchError: Model and identities come from different runs.
+    """
+    known = SegmentIdentities.model_validate(identities)
+    if known.model != fingerprint(model):
+        msg = (
+            f"segment_identities belong to model {known.model}, but segmentation_model is "
+            f"{fingerprint(model)}: they come from different runs, perhaps because one was "
+            "interrupted. Train again (kedro run --pipelines training), or load the same version "
+            "of both (--load-versions)"
+        )
+        raise ModelMismatchError(msg)
+    found = assign(model, sessions)
+    return pd.concat(
+        [
+            sessions[["session_id"]].reset_index(drop=True),
+            known.label(found.cluster),
+            pd.DataFrame(
+                {
+                    "distance": found.distance,
+                    "margin": found.margin,
+                    "unusual": np.asarray(found.distance > known.distance_limit),
+                }
+            ),
+        ],
+        axis=1,
+    )

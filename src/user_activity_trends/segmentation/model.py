@@ -1,0 +1,149 @@
+"""The segmentation model: one scikit-learn ``Pipeline`` from raw features to a cluster."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from user_activity_trends.segmentation.scaling import FeatureScaler
+from user_activity_trends.segmentation.threads import one_thread
+
+Matrix = NDArray[np.float64]
+
+
+class SegmentationModel(Protocol):
+    """A fitted scikit-learn ``Pipeline`` that ends in k-means."""
+
+    named_steps: Any
+    feature_names_in_: NDArray[np.str_]
+
+    def predict(self, X: pd.DataFrame) -> NDArray[np.int32]:  # noqa: N803 (scikit-learn's name)
+        """Return the raw cluster of each session."""
+
+
+def build_model(
+    scaler: FeatureScaler, scaled: Matrix, n_clusters: int, restarts: int, random_state: int
+) -> SegmentationModel:
+    """Fit k-means and put it behind the steps that turn raw features into scaled ones.
+
+    Args:
+        scaler: The numbers with which ``scaled`` was made.
+        scaled: Sessions in scaled units, shape (sessions, features).
+        n_clusters: Number of clusters.
+        restarts: k-means++ starts; the tightest result is kept.
+        random_state: Seed.
+
+    Returns:
+        Steps ``impute`` (if gaps are filled), ``transform`` (if there is one),
+        ``scale`` and ``cluster``; takes a data frame of raw features.
+    """
+    from sklearn.cluster import KMeans
+    from sklearn.impute import SimpleImputer
+    from sklearn.pipeline import Pipeline
+    from sklearn.preprocessing import FunctionTransformer
+
+    columns = scaler.columns
+    example = pd.DataFrame([[one.center for one in scaler.features]], columns=columns)
+    steps: list[tuple[str, Any]] = []
+    if scaler.fills_gaps:
+        # The median of one row of medians is that row.
+        example = pd.DataFrame([[one.median for one in scaler.features]], columns=columns)
+        steps.append(("impute", SimpleImputer(strategy="median").fit(example)))
+    named = not scaler.fills_gaps
+    if scaler.transform == "log1p":
+        log = FunctionTransformer(np.log1p, feature_names_out="one-to-one")
+        steps.append(("transform", log.fit(example if named else example.to_numpy())))
+    steps.append(("scale", _scikit_learn_scaler(scaler, named=named)))
+    with one_thread():
+        means = KMeans(n_clusters, n_init=restarts, random_state=random_state).fit(scaled)
+    steps.append(("cluster", means))
+    model: SegmentationModel = Pipeline(steps)
+    return model
+
+
+def _scikit_learn_scaler(scaler: FeatureScaler, *, named: bool) -> Any:
+    """Build the scikit-learn scaler with the numbers already learnt, without fitting it again."""
+    from sklearn.preprocessing import MinMaxScaler, RobustScaler, StandardScaler
+
+    center = np.array([one.center for one in scaler.features])
+    scale = np.array([one.scale for one in scaler.features])
+    learnt: dict[str, Any]
+    if scaler.scaler == "minmax":
+        built: Any = MinMaxScaler()
+        learnt = {
+            "data_min_": center,
+            "data_max_": center + scale,
+            "data_range_": scale,
+            "scale_": 1 / scale,
+            "min_": -center / scale,
+        }
+    elif scaler.scaler == "standard":
+        built = StandardScaler()
+        learnt = {"mean_": center, "scale_": scale, "var_": scale**2}
+    else:
+        built = RobustScaler()
+        learnt = {"center_": center, "scale_": scale}
+    learnt["n_features_in_"] = len(center)
+    if named:
+        learnt["feature_names_in_"] = np.array(scaler.columns, dtype=object)
+    for name, value in learnt.items():
+        setattr(built, name, value)
+    return built
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """Where sessions belong, one entry a session."""
+
+    cluster: NDArray[np.intp]
+    """Nearest centroid, as k-means numbers it."""
+    distance: Matrix
+    """Euclidean distance to it, in scaled units."""
+    margin: Matrix
+    """Distance to the runner-up minus ``distance``; NaN if there is one cluster only."""
+
+
+def assign(model: SegmentationModel, features: pd.DataFrame) -> Assignment:
+    """Find the nearest centroid of each session.
+
+    Args:
+        model: A fitted model.
+        features: One session a row, raw features in their own units.
+
+    Returns:
+        The nearest cluster of each session, its distance and its margin.
+    """
+    if features.empty:
+        nothing = np.empty(0)
+        return Assignment(nothing.astype(np.intp), nothing, nothing)
+    with one_thread():
+        scaled = np.asarray(model[:-1].transform(features[list(model.feature_names_in_)]))  # type: ignore[index]
+    return nearest(scaled, centroids(model))
+
+
+def nearest(scaled: Matrix, centers: Matrix) -> Assignment:
+    """Find the nearest of ``centers`` to each row of ``scaled``, both in scaled units.
+
+    Distances are summed from differences, not from an expanded square, so that
+    they stay exact for sessions far outside the training data.
+    """
+    distances = np.column_stack([np.sqrt(((scaled - c) ** 2).sum(axis=1)) for c in centers])
+    cluster = distances.argmin(axis=1)
+    ordered = np.sort(distances, axis=1)
+    margin = ordered[:, 1] - ordered[:, 0] if len(centers) > 1 else np.full(len(scaled), np.nan)
+    return Assignment(cluster, ordered[:, 0], margin)
+
+
+def centroids(model: SegmentationModel) -> Matrix:
+    """Return the centroids in scaled units, shape (clusters, features)."""
+    centers: Matrix = model.named_steps["cluster"].cluster_centers_
+    return centers
+
+
+def fingerprint(model: SegmentationModel) -> str:
+    """Return a name for the model that no other centroids share."""
+    content = "\n".join(model.feature_names_in_).encode() + centroids(model).tobytes()
+    return hashlib.sha256(content).hexdigest()[:16]

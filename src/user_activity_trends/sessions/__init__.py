@@ -1,0 +1,1 @@
+"""What a table of sessions must look like, and which of its rows can be trusted."""

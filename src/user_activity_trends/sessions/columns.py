@@ -1,0 +1,41 @@
+"""Which columns of a table mean what: the typed owner of ``columns`` in the parameters."""
+
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Kind = Literal["count", "duration", "amount", "rate", "number"]
+"""What a numeric cell may hold: count (0, 1, 2, ...), duration and amount (0 or more),
+rate (0 to 1), number (anything finite)."""
+
+
+class ValuesParams(BaseModel):
+    """The values that a category may have, in order, and other spellings of them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    accepted: tuple[str, ...] = Field((), description="in order; empty accepts any value")
+    codes: dict[str, str] = Field({}, description="spelling in the file: what it stands for")
+
+
+class ColumnsParams(BaseModel):
+    """The columns of the table of sessions."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str | None = Field(None, description="unique name of a session; null: its position")
+    outcome: str | None = Field(None, description="what a session may end in, true or false")
+    period: str | None = Field(None, description="when the session was, for instance its month")
+    dimensions: tuple[str, ...] = Field((), description="categories to break results down by")
+    kinds: dict[str, Kind] = Field({}, description="numeric column: kind; default number")
+    values: dict[str, ValuesParams] = Field({}, description="category column: its values")
+
+    @model_validator(mode="after")
+    def _outcome_is_true_or_false(self) -> Self:
+        if self.outcome in self.values and self.values[self.outcome].accepted:
+            msg = (
+                f"values.{self.outcome}.accepted: the outcome is true or false; "
+                "map other spellings under codes"
+            )
+            raise ValueError(msg)
+        return self

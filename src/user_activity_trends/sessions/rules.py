@@ -1,0 +1,253 @@
+"""Rules that the cells of a table must keep, as Narwhals expressions over text.
+
+A table of sessions arrives as text. ``rules_for`` builds one rule a column from
+the parameters, ``find_defects`` names every cell that breaks its rule, and
+``typed`` turns the rest into numbers, truth values and categories.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import narwhals as nw
+
+from user_activity_trends.errors import ColumnsError
+from user_activity_trends.recipes import RecipeParams
+from user_activity_trends.sessions.columns import ColumnsParams, Kind
+
+Role = Literal["id", "feature", "outcome", "period", "dimension"]
+
+SESSION_ID = "session_id"
+ROW = "__row"
+"""Position of a session in its file, 1 = first data row."""
+
+_TEXT = "__text"
+_NUMERIC = "__number"
+
+MISSING = "missing value"
+LARGEST = 1e100
+"""Numbers beyond this would overflow when their squares are summed."""
+
+_GAPS = ("", "na", "n/a", "nan", "null", "none")
+_INFINITE = r"^[+-]?(?:inf|infinity)$"
+_NUMBER = r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$"
+_TRUE = ("true", "1", "1.0")
+_FALSE = ("false", "0", "0.0")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What a cell of one column may hold."""
+
+    column: str
+    role: Role
+    kind: Kind = "number"
+    required: bool = True
+    logged: bool = False
+    accepted: tuple[str, ...] = ()
+    codes: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def text(self) -> nw.Expr:
+        """The cell without surrounding blanks, its code resolved; a gap is null."""
+        text = nw.col(self.column).str.strip_chars()
+        for code, meaning in self.codes.items():
+            text = nw.when(text == code).then(nw.lit(meaning)).otherwise(text)
+        return nw.when(~text.str.to_lowercase().is_in(_GAPS)).then(text)
+
+    @property
+    def value(self) -> nw.Expr:
+        """The cell, typed: a number, a truth value, or text; null where it is missing."""
+        if self.role == "feature":
+            return self.text.cast(nw.Float64)
+        if self.role == "outcome":
+            return self.text.str.to_lowercase().is_in(_TRUE)
+        return self.text
+
+    def refused(self, table: nw.DataFrame) -> nw.DataFrame:
+        """Keep the rows whose cell breaks the rule, and add ``reason``."""
+        table = table.with_columns(self.text.alias(_TEXT))
+        if self.role == "feature":
+            is_number = nw.col(_TEXT).str.contains(_NUMBER).fill_null(value=False)
+            table = table.with_columns(
+                nw.when(is_number).then(nw.col(_TEXT)).cast(nw.Float64).alias(_NUMERIC)
+            )
+        absent = nw.col(_TEXT).is_null()
+        reasons = [(condition & ~absent, reason) for condition, reason in self._reasons()]
+        if self.required:
+            reasons.append((absent, MISSING))
+        if not reasons:
+            return table.head(0).with_columns(reason=nw.lit(""))
+        flags = [f"__broken_{position}" for position in range(len(reasons))]
+        table = table.with_columns(
+            condition.fill_null(value=False).alias(flag)
+            for flag, (condition, _) in zip(flags, reasons, strict=True)
+        )
+        broken = table.filter(nw.any_horizontal(*flags, ignore_nulls=True))
+        first = nw.lit("")
+        for flag, (_, reason) in reversed(list(zip(flags, reasons, strict=True))):
+            first = nw.when(nw.col(flag)).then(nw.lit(reason)).otherwise(first)
+        return broken.with_columns(reason=first)
+
+    def _reasons(self) -> list[tuple[nw.Expr, str]]:
+        text = nw.col(_TEXT)
+        if self.role == "feature":
+            return self._numeric_reasons()
+        if self.role == "id":
+            return [(~text.is_first_distinct(), "id occurs before")]
+        if self.role == "outcome":
+            known = text.str.to_lowercase().is_in([*_TRUE, *_FALSE])
+            return [(~known, "not one of TRUE, FALSE, 1, 0")]
+        if self.accepted:
+            return [(~text.is_in(self.accepted), f"not one of {', '.join(self.accepted)}")]
+        return []
+
+    def _numeric_reasons(self) -> list[tuple[nw.Expr, str]]:
+        number = nw.col(_NUMERIC)
+        reasons = [
+            (nw.col(_TEXT).str.to_lowercase().str.contains(_INFINITE), "infinite"),
+            (number.is_null(), "not a number"),
+            (number.abs() > LARGEST, f"beyond {LARGEST:g}"),
+        ]
+        if self.kind == "rate":
+            reasons.append(((number < 0) | (number > 1), "outside [0, 1]"))
+        elif self.kind != "number":
+            reasons.append((number < 0, "negative"))
+        elif self.logged:
+            reasons.append((number < 0, "negative, and the recipe takes its logarithm"))
+        if self.kind == "count":
+            reasons.append((number != number.round(), "not a whole number"))
+        return reasons
+
+
+def rules_for(
+    columns: ColumnsParams, recipe: RecipeParams, features: Sequence[str] | None = None
+) -> list[Rule]:
+    """Build the rule of every column that a run needs.
+
+    Args:
+        columns: What the columns mean.
+        recipe: What is done to the features.
+        features: The features that a trained model takes. With them the rules
+            are those of sessions to score, which need no outcome, period or
+            dimension; without them those of training, with the recipe's features.
+
+    Returns:
+        The rules in the order in which the typed table has its columns.
+    """
+    training = features is None
+    rules = [Rule(columns.id, "id")] if columns.id else []
+    rules += [
+        Rule(
+            name,
+            "feature",
+            kind=columns.kinds.get(name, "number"),
+            required=recipe.missing != "median",
+            logged=recipe.transform == "log1p",
+        )
+        for name in (recipe.columns if features is None else features)
+    ]
+    if not training:
+        return rules
+    others: list[tuple[str | None, Role]] = [
+        (columns.outcome, "outcome"),
+        (columns.period, "period"),
+        *((name, "dimension") for name in columns.dimensions),
+    ]
+    for name, role in others:
+        if name is None or name in {rule.column for rule in rules}:
+            continue
+        values = columns.values.get(name)
+        rules.append(
+            Rule(
+                name,
+                role,
+                required=role != "dimension",
+                accepted=values.accepted if values else (),
+                codes=values.codes if values else {},
+            )
+        )
+    return rules
+
+
+def numbered(table: nw.DataFrame, rules: Sequence[Rule], file: str) -> nw.DataFrame:
+    """Put the position of each session in front of the columns that have a rule.
+
+    Args:
+        table: One session a row, cells as text or typed.
+        rules: The rules of its columns.
+        file: Its path, for the message.
+
+    Returns:
+        ``__row`` and the columns that have a rule, as text.
+
+    Raises:
+        ColumnsError: A column is missing; the message lists all that are, and
+            the columns that were found.
+    """
+    missing = [rule.column for rule in rules if rule.column not in table.columns]
+    if missing:
+        found = ", ".join(table.columns) or "none"
+        msg = (
+            f"{file}: column names missing from the header: {', '.join(missing)}; found: {found}. "
+            "Rename them in the file, or change columns and recipes in parameters.yml"
+        )
+        raise ColumnsError(msg)
+    return (
+        table.select(nw.col(rule.column).cast(nw.String).fill_null("") for rule in rules)
+        .with_row_index(ROW)
+        .with_columns(nw.col(ROW).cast(nw.Int64) + 1)
+    )
+
+
+def find_defects(table: nw.DataFrame, rules: Sequence[Rule], file: str) -> nw.DataFrame:
+    """Name every cell that breaks its rule.
+
+    Args:
+        table: The result of ``numbered``.
+        rules: The rules of its columns.
+        file: Path that the result names.
+
+    Returns:
+        One row a defect, ordered by row and then by column: ``file``, ``row``
+        (1 = first data row), ``session_id``, ``column``, ``value`` (as it
+        stands in the file), ``reason``.
+    """
+    name = _session_id(rules)
+    found = [
+        rule.refused(table).select(
+            nw.lit(file).alias("file"),
+            nw.col(ROW).alias("row"),
+            name.cast(nw.String).alias(SESSION_ID),
+            nw.lit(rule.column).alias("column"),
+            nw.col(rule.column).alias("value"),
+            nw.col("reason"),
+            nw.lit(position).alias("__position"),
+        )
+        for position, rule in enumerate(rules)
+    ]
+    return nw.concat(found).sort("row", "__position").drop("__position")
+
+
+def typed(table: nw.DataFrame, rules: Sequence[Rule], refused: nw.Series) -> nw.DataFrame:
+    """Turn the sessions without a defect into typed columns.
+
+    Args:
+        table: The result of ``numbered``.
+        rules: The rules of its columns.
+        refused: Rows (1 = first data row) to leave out.
+
+    Returns:
+        One session a row: ``session_id`` (text from the id column, or the
+        position in the file), then each column that has a rule: features as
+        floating-point numbers, the outcome as truth value, the rest as text.
+    """
+    kept = table.filter(~nw.col(ROW).is_in(refused))
+    return kept.select(
+        _session_id(rules).alias(SESSION_ID),
+        *(rule.value.alias(rule.column) for rule in rules if rule.role != "id"),
+    )
+
+
+def _session_id(rules: Sequence[Rule]) -> nw.Expr:
+    return next((rule.text for rule in rules if rule.role == "id"), nw.col(ROW))
