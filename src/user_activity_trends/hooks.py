@@ -40,7 +40,7 @@ class RunHooks:
 
     @hook_impl
     def before_pipeline_run(
-        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]
     ) -> None:
         """Remove what a run that died has left, and make sure that the inputs are there."""
         del run_params
@@ -53,16 +53,16 @@ class RunHooks:
             self._check_input(name, catalog)
 
     @staticmethod
-    def _check_input(name: str, catalog: CatalogProtocol) -> None:
+    def _check_input(name: str, catalog: CatalogProtocol[Any, Any]) -> None:
         dataset = catalog[name]
         file = getattr(dataset, "file", "")
         if file is None:
             logger.info("%s: no file is given, so nothing is scored", name)
         elif not dataset.exists():
-            made = "" if name in {"sessions", "new_sessions"} else (
-                "; it is an output of an earlier stage: kedro run --pipelines training"
-            )
-            msg = f"{name}: there is no such file: {file or getattr(dataset, '_filepath', '')}{made}"
+            place = file or getattr(dataset, "_filepath", "")
+            msg = f"{name}: there is no such file: {place}"
+            if not file:
+                msg += "; an earlier stage writes it: kedro run --pipelines training"
             raise InputFileError(msg)
         elif file.endswith((locations.SAMPLE_SESSIONS, locations.SAMPLE_NEW_SESSIONS)):
             logger.info("%s: the embedded sample, which is synthetic (%s)", name, file)
@@ -81,7 +81,7 @@ class RunHooks:
 
     @hook_impl
     def after_pipeline_run(
-        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]
     ) -> None:
         """Save ``run_summary`` and show it."""
         written = summary.collect(

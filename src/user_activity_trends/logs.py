@@ -21,7 +21,7 @@ class RunRecord(logging.LogRecord):
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line: ``time``, ``level``, ``run_id``, ``logger``, ``message``, ``error``."""
+    """One JSON object a line: time, level, run_id, logger, message, and error if any."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Render one record."""

@@ -32,7 +32,8 @@ class ProjectParams(BaseModel):
     @model_validator(mode="after")
     def _recipe_exists(self) -> Self:
         if self.recipe not in self.recipes.root:
-            msg = f"recipe: there is no recipe {self.recipe!r}; known: {', '.join(self.recipes.root)}"
+            known = ", ".join(self.recipes.root)
+            msg = f"recipe: there is no recipe {self.recipe!r}; known: {known}"
             raise ValueError(msg)
         return self
 

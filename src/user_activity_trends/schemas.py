@@ -4,13 +4,12 @@ The columns that users configure are free; tables that users bring are checked
 by rules built from the parameters (``user_activity_trends.sessions.rules``).
 """
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 from pandera.typing.pandas import Series
-
-_POSITIVE = {"ge": 1}
-_SHARE = {"ge": 0, "le": 1}
 
 
 def _is_finite(table: pd.DataFrame) -> bool:
@@ -27,7 +26,7 @@ class RejectedSessions(pa.DataFrameModel):
         strict = True
 
     file: Series[str] = pa.Field(coerce=True)
-    row: Series[int] = pa.Field(coerce=True, **_POSITIVE)
+    row: Series[int] = pa.Field(coerce=True, ge=1)
     session_id: Series[str] = pa.Field(coerce=True)
     column: Series[str] = pa.Field(coerce=True)
     value: Series[str] = pa.Field(coerce=True)
@@ -37,14 +36,15 @@ class RejectedSessions(pa.DataFrameModel):
 class Sessions(pa.DataFrameModel):
     """One session a row, known by a unique ``session_id``."""
 
-    session_id: Series = pa.Field(unique=True, nullable=False)
+    session_id: Series[Any] = pa.Field(unique=True, nullable=False)
 
 
 class ScaledFeatures(Sessions):
     """Sessions whose features are all finite numbers."""
 
     @pa.dataframe_check
-    def features_are_finite(cls, table: pd.DataFrame) -> bool:  # noqa: N805 (pandera's form)
+    @classmethod
+    def features_are_finite(cls, table: pd.DataFrame) -> bool:
         """Check that no number is missing or infinite."""
         return _is_finite(table)
 
@@ -52,7 +52,7 @@ class ScaledFeatures(Sessions):
 class ElbowCurve(pa.DataFrameModel):
     """One row a cluster count."""
 
-    k: Series[int] = pa.Field(unique=True, **_POSITIVE)
+    k: Series[int] = pa.Field(unique=True, ge=1)
     sse: Series[float] = pa.Field(ge=0)
     silhouette: Series[float] = pa.Field(nullable=True, ge=-1, le=1, coerce=True)
     davies_bouldin: Series[float] = pa.Field(nullable=True, ge=0, coerce=True)
@@ -62,7 +62,7 @@ class ElbowCurve(pa.DataFrameModel):
 class SessionSegments(Sessions):
     """The segment of each session."""
 
-    segment: Series[int] = pa.Field(**_POSITIVE)
+    segment: Series[int] = pa.Field(ge=1)
     segment_name: Series[str]
     distance: Series[float] = pa.Field(ge=0)
     margin: Series[float] = pa.Field(ge=0, nullable=True)
@@ -71,16 +71,17 @@ class SessionSegments(Sessions):
 class SegmentProfiles(pa.DataFrameModel):
     """One row a segment."""
 
-    segment: Series[int] = pa.Field(unique=True, **_POSITIVE)
+    segment: Series[int] = pa.Field(unique=True, ge=1)
     segment_name: Series[str] = pa.Field(unique=True)
-    sessions: Series[int] = pa.Field(**_POSITIVE)
-    share: Series[float] = pa.Field(**_SHARE)
-    outcome_rate: Series[float] | None = pa.Field(**_SHARE)
-    ci_low: Series[float] | None = pa.Field(**_SHARE)
-    ci_high: Series[float] | None = pa.Field(**_SHARE)
+    sessions: Series[int] = pa.Field(ge=1)
+    share: Series[float] = pa.Field(ge=0, le=1)
+    outcome_rate: Series[float] | None = pa.Field(ge=0, le=1)
+    ci_low: Series[float] | None = pa.Field(ge=0, le=1)
+    ci_high: Series[float] | None = pa.Field(ge=0, le=1)
 
     @pa.dataframe_check
-    def shares_add_up(cls, table: pd.DataFrame) -> bool:  # noqa: N805 (pandera's form)
+    @classmethod
+    def shares_add_up(cls, table: pd.DataFrame) -> bool:
         """Check that every session is in one segment."""
         return bool(abs(table["share"].sum() - 1) < 1e-9)  # noqa: PLR2004
 
@@ -88,7 +89,7 @@ class SegmentProfiles(pa.DataFrameModel):
 class NewSessionSegments(pa.DataFrameModel):
     """Every new session, scored or with the reason why not."""
 
-    segment: Series[pd.Int64Dtype] = pa.Field(nullable=True, coerce=True, **_POSITIVE)
+    segment: Series[pd.Int64Dtype] = pa.Field(nullable=True, coerce=True, ge=1)
     segment_name: Series[str] = pa.Field(nullable=True, coerce=True)
     distance: Series[float] = pa.Field(nullable=True, ge=0, coerce=True)
     margin: Series[float] = pa.Field(nullable=True, ge=0, coerce=True)
@@ -96,7 +97,8 @@ class NewSessionSegments(pa.DataFrameModel):
     reason: Series[str] = pa.Field(nullable=True, coerce=True)
 
     @pa.dataframe_check
-    def is_scored_or_explained(cls, table: pd.DataFrame) -> "pd.Series[bool]":  # noqa: N805
+    @classmethod
+    def is_scored_or_explained(cls, table: pd.DataFrame) -> "pd.Series[bool]":
         """Check that a session has either a segment or a reason."""
         explained = table["reason"].fillna("") != ""
         return table["segment"].notna() != explained

@@ -7,7 +7,7 @@ from kedro.framework.session import KedroSession
 from user_activity_trends import logs
 
 
-class RunSession(KedroSession):  # type: ignore[misc]
+class RunSession(KedroSession):
     """A Kedro session that tells the log which run it is."""
 
     def __init__(self, session_id: str, **kwargs: Any) -> None:

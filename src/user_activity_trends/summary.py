@@ -16,9 +16,13 @@ RESULTS = (
 )
 """Datasets that people look for after a run, in this order."""
 
+_ROWS = ("rows_read", "rows_accepted", "rows_rejected")
+_SEGMENT = ("segment", "segment_name", "sessions", "share", "outcome_rate")
+_WIDTH = 120
+
 
 def collect(
-    catalog: CatalogProtocol,
+    catalog: CatalogProtocol[Any, Any],
     produced: Collection[str],
     *,
     run_id: str,
@@ -35,22 +39,21 @@ def collect(
         seconds: Seconds spent in the nodes of each stage, and ``total``.
 
     Returns:
-        ``run_summary``: ``run_id``, ``recipe``, ``seconds``, ``results`` (where
-        they are) and, if the run made them, ``rows``, ``clusters``,
+        ``run_summary``: ``run_id``, ``recipe``, ``results`` (where they are),
+        ``seconds`` and, if the run made them, ``rows``, ``clusters``,
         ``segments`` and ``new_sessions``.
     """
     found: dict[str, Any] = {"run_id": run_id, "recipe": recipe}
     if "data_quality" in produced:
         quality = catalog.load("data_quality")
-        names = ("rows_read", "rows_accepted", "rows_rejected")
-        found["rows"] = {"file": quality["file"]} | {name: quality[name] for name in names}
+        found["rows"] = {"file": quality["file"]} | {name: quality[name] for name in _ROWS}
     if "cluster_choice" in produced:
         choice = catalog.load("cluster_choice")
         found["clusters"] = {"k": choice["k"], "verdict": choice["verdict"]}
     if "segment_profiles" in produced:
         profiles = catalog.load("segment_profiles")
-        names = ("segment", "segment_name", "sessions", "share", "outcome_rate")
-        found["segments"] = profiles[[n for n in names if n in profiles]].to_dict("records")
+        shown = [name for name in _SEGMENT if name in profiles]
+        found["segments"] = profiles[shown].to_dict("records")
     if "new_session_segments" in produced:
         scored = catalog.load("new_session_segments")
         found["new_sessions"] = {
@@ -65,52 +68,80 @@ def collect(
 
 
 def _where(dataset: Any) -> str:
-    path = dataset._filepath  # noqa: SLF001 (file datasets of Kedro have no public name for it)
+    path = PurePosixPath(dataset._filepath)  # noqa: SLF001 (Kedro has no public name for it)
     version = dataset.resolve_save_version()
-    return str(path / version / path.name if version else PurePosixPath(path))
+    return str(path / version / path.name if version else path)
 
 
 def show(summary: dict[str, Any]) -> None:
-    """Print the summary on the terminal."""
+    """Print the summary on standard output."""
     from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+    from rich.padding import Padding
 
     console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = _WIDTH
+    console.print()
+    for block in (_facts(summary), _segments(summary), _results(summary)):
+        if block.row_count:
+            console.print(Padding(block, (0, 0, 1, 0)))
+
+
+def _facts(summary: dict[str, Any]) -> Any:
+    table = _two_columns()
+    if rows := summary.get("rows"):
+        read, accepted, rejected = (rows[name] for name in _ROWS)
+        _add(table, "sessions", f"{read:,} read, {accepted:,} accepted, {rejected:,} rejected")
+    if clusters := summary.get("clusters"):
+        _add(table, "segments", clusters["verdict"])
+    if new := summary.get("new_sessions"):
+        told = f"{new['rows']:,} read, {new['scored']:,} scored, {new['unusual']:,} unusual"
+        none = "none: no file is given (new_sessions_file), so nothing was scored"
+        _add(table, "new sessions", told if new["file"] else none)
+    return table
+
+
+def _segments(summary: dict[str, Any]) -> Any:
+    from rich.table import Table
+
+    segments = summary.get("segments", [])
+    with_outcome = any("outcome_rate" in one for one in segments)
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    table.add_column("segment", justify="right")
+    table.add_column("name", overflow="fold")
+    for name in ("sessions", "share") + (("outcome",) if with_outcome else ()):
+        table.add_column(name, justify="right", no_wrap=True)
+    for one in segments:
+        rate = [f"{one['outcome_rate']:.1%}"] if with_outcome else []
+        numbers = [f"{one['sessions']:,}", f"{one['share']:.1%}", *rate]
+        table.add_row(str(one["segment"]), _literal(one["segment_name"]), *numbers)
+    return table
+
+
+def _results(summary: dict[str, Any]) -> Any:
+    table = _two_columns()
+    for name, path in summary["results"].items():
+        _add(table, name, path)
+    stages = ", ".join(f"{stage} {spent:.1f}" for stage, spent in summary["seconds"].items())
+    _add(table, "seconds", stages)
+    return table
+
+
+def _two_columns() -> Any:
+    from rich.table import Table
+
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
-    for name, value in _lines(summary):
-        # Text, because names and paths come from outside and may look like markup.
-        table.add_row(name, Text(value))
-    console.print()
-    console.print(table)
+    return table
 
 
-def _lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
-    lines = []
-    if rows := summary.get("rows"):
-        lines.append(
-            (
-                "sessions",
-                f"{rows['rows_read']:,} read, {rows['rows_accepted']:,} accepted, "
-                f"{rows['rows_rejected']:,} rejected",
-            )
-        )
-    if clusters := summary.get("clusters"):
-        lines.append(("segments", clusters["verdict"]))
-    for one in summary.get("segments", []):
-        rate = f", outcome {one['outcome_rate']:.1%}" if "outcome_rate" in one else ""
-        lines.append(
-            (
-                f"  {one['segment']}",
-                f"{one['segment_name']}: {one['sessions']:,} sessions ({one['share']:.1%}){rate}",
-            )
-        )
-    if new := summary.get("new_sessions"):
-        told = f"{new['rows']:,} read, {new['scored']:,} scored, {new['unusual']:,} unusual"
-        none = "no file given (new_sessions_file), so nothing was scored"
-        lines.append(("new sessions", told if new["file"] else none))
-    lines += [(name.replace("_", " "), path) for name, path in summary["results"].items()]
-    seconds = ", ".join(f"{stage} {spent:.1f}" for stage, spent in summary["seconds"].items())
-    return [*lines, ("seconds", seconds)]
+def _add(table: Any, name: str, value: str) -> None:
+    table.add_row(name, _literal(value))
+
+
+def _literal(value: str) -> Any:
+    """Keep names and paths, which come from outside, from being read as markup."""
+    from rich.text import Text
+
+    return Text(value)

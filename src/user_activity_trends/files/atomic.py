@@ -55,10 +55,10 @@ class _ReplacingFile(io.FileIO):
         """Make ``close`` leave the target as it was."""
         self._failed = True
 
-    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
         if kind is not None:
             self.discard()
-        super().__exit__(kind, error, trace)
+        super().__exit__(kind, error, trace)  # type: ignore[arg-type]
 
     def __del__(self) -> None:
         # Nobody closed it, so nobody said that it is complete.
@@ -89,12 +89,12 @@ class _ReplacingFile(io.FileIO):
 class _ReplacingText(io.TextIOWrapper):
     """Text over a replacing file: an error in the ``with`` block discards the file."""
 
-    buffer: _ReplacingFile  # type: ignore[assignment]
+    buffer: _ReplacingFile
 
-    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
         if kind is not None:
             self.buffer.discard()
-        super().__exit__(kind, error, trace)
+        super().__exit__(kind, error, trace)  # type: ignore[arg-type]
 
     def __del__(self) -> None:
         if not self.closed:
@@ -117,7 +117,7 @@ class AtomicLocalFileSystem(LocalFileSystem):  # type: ignore[misc]
         if "b" in mode:
             return file
         text = {name: kwargs[name] for name in ("encoding", "errors", "newline") if name in kwargs}
-        return _ReplacingText(file, **text)  # type: ignore[type-var]
+        return _ReplacingText(file, **text)
 
 
 def install() -> None:

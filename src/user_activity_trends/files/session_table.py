@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import PurePosixPath
-from typing import IO, Any, NoReturn
+from typing import IO, Any, Never, NoReturn
 
 import fsspec
 import pandas as pd
@@ -36,7 +36,7 @@ _SIGNATURES = {
 }
 
 
-class SessionTableDataset(AbstractDataset[NoReturn, pd.DataFrame]):
+class SessionTableDataset(AbstractDataset[Never, pd.DataFrame]):
     """A CSV table from outside, every cell as text, loaded whole or refused with a reason.
 
     The frame's ``attrs`` say where it came from: ``file`` (its path), and
@@ -50,7 +50,7 @@ class SessionTableDataset(AbstractDataset[NoReturn, pd.DataFrame]):
           load_args: {sep: ";"}
     """
 
-    def __init__(  # noqa: PLR0913 (the names are those of Kedro's own datasets)
+    def __init__(
         self,
         *,
         filepath: str | None,
@@ -117,7 +117,9 @@ class SessionTableDataset(AbstractDataset[NoReturn, pd.DataFrame]):
             with self._open(file) as stream:
                 return read_table(stream, file, self._separator, rows)
         except FileNotFoundError as error:
-            msg = f"{file}: there is no such file; check the path (sessions_file, new_sessions_file)"
+            msg = (
+                f"{file}: there is no such file; check the path (sessions_file, new_sessions_file)"
+            )
             raise InputFileError(msg) from error
         except IsADirectoryError as error:
             msg = f"{file}: is a folder, not a file; name the CSV file in it"
@@ -137,9 +139,9 @@ class SessionTableDataset(AbstractDataset[NoReturn, pd.DataFrame]):
 
     def preview(self, nrows: int = 5) -> dict[str, Any]:
         """Return the first rows for Kedro-Viz, in pandas' ``split`` form."""
-        return self._read(rows=nrows).to_dict(orient="split")  # type: ignore[return-value]
+        return self._read(rows=nrows).to_dict(orient="split")
 
-    def save(self, data: NoReturn) -> NoReturn:
+    def save(self, data: Never) -> NoReturn:  # noqa: ARG002 (Kedro's signature)
         """Refuse: tables from outside are read only."""
         msg = f"{self.file} is an input and is never written"
         raise DatasetError(msg)
@@ -202,9 +204,7 @@ class _Records:
         self._width = 0
         self._header_line = 0
         csv.field_size_limit(_FIELD_LIMIT)
-        self._reader = csv.reader(
-            _decoded_lines(stream, file), delimiter=separator, strict=True
-        )
+        self._reader = csv.reader(_decoded_lines(stream, file), delimiter=separator, strict=True)
 
     def expect(self, header: list[str]) -> None:
         """Take ``header`` for the column names that every later record must match."""

@@ -70,7 +70,7 @@ def render_targets(statistics: dict[str, Any]) -> str:
     return _render(statistics, "") + "\n"
 
 
-def _render(value: Any, indent: str) -> str:  # noqa: ANN401
+def _render(value: Any, indent: str) -> str:
     """Break a mapping into lines if it holds anything larger than numbers and words."""
     if not isinstance(value, dict) or not any(isinstance(v, dict | list) for v in value.values()):
         return json.dumps(value)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import narwhals as nw
 
@@ -24,7 +25,9 @@ def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
     return max(0.0, (middle - reach) / denominator), min(1.0, (middle + reach) / denominator)
 
 
-def profile(sessions: nw.DataFrame, features: Sequence[str], outcome: str | None) -> nw.DataFrame:
+def profile(
+    sessions: nw.DataFrame[Any], features: Sequence[str], outcome: str | None
+) -> nw.DataFrame[Any]:
     """Summarise each segment.
 
     Args:

@@ -1,7 +1,7 @@
 """Scaling of features as a handful of numbers, learnt once on the training sessions."""
 
 from collections.abc import Sequence
-from typing import Self
+from typing import Any, Self
 
 import narwhals as nw
 from pydantic import BaseModel, ConfigDict
@@ -48,7 +48,7 @@ class FeatureScaler(BaseModel):
     @classmethod
     def learn(
         cls,
-        features: nw.DataFrame,
+        features: nw.DataFrame[Any],
         columns: Sequence[str],
         transform: Transform,
         scaler: Scaler,
@@ -73,8 +73,9 @@ class FeatureScaler(BaseModel):
         prepared = features.select(_prepared(name, transform, medians[name]) for name in columns)
         pairs = [_center_and_scale(name, scaler) for name in columns]
         centers, scales = (
-            prepared.select(number.alias(name) for name, number in zip(columns, side, strict=True))
-            .rows(named=True)[0]
+            prepared.select(
+                number.alias(name) for name, number in zip(columns, side, strict=True)
+            ).rows(named=True)[0]
             for side in zip(*pairs, strict=True)
         )
         return cls(
@@ -91,7 +92,7 @@ class FeatureScaler(BaseModel):
             ),
         )
 
-    def apply(self, features: nw.DataFrame) -> nw.DataFrame:
+    def apply(self, features: nw.DataFrame[Any]) -> nw.DataFrame[Any]:
         """Scale sessions.
 
         Args:

@@ -46,7 +46,7 @@ def collect_votes(curve: pd.DataFrame) -> dict[str, int | None]:
     votes = {"elbow": find_elbow(curve)}
     for name, best in (("silhouette", 1), ("davies_bouldin", -1), ("calinski_harabasz", 1)):
         score = best * curve[name]
-        votes[name] = int(curve["k"][score.idxmax()]) if score.notna().any() else None
+        votes[name] = int(curve["k"].iloc[int(score.argmax())]) if score.notna().any() else None
     return votes
 
 

@@ -1,10 +1,11 @@
 """Fit k-means once per candidate k, and record how good each partition is."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from user_activity_trends.errors import DegenerateDataError
 from user_activity_trends.segmentation.model import Matrix
@@ -38,9 +39,7 @@ def candidate_counts(scaled: Matrix, k_min: int, k_max: int) -> range:
     return range(k_min, min(k_max, distinct) + 1)
 
 
-def sweep(
-    scaled: Matrix, counts: Iterable[int], restarts: int, random_state: int
-) -> pd.DataFrame:
+def sweep(scaled: Matrix, counts: Iterable[int], restarts: int, random_state: int) -> pd.DataFrame:
     """Fit k-means once per candidate k.
 
     Args:
@@ -51,45 +50,70 @@ def sweep(
 
     Returns:
         One row a k: ``k``; ``sse``, the sum of squared distances to the nearest
-        centroid in scaled units; and the scores of ``scores``.
+        centroid in scaled units; and the scores of ``PartitionScores``.
     """
     from sklearn.cluster import KMeans
 
     rows = []
+    judge = PartitionScores(scaled, random_state)
     with one_thread():
         for k in counts:
             means = KMeans(k, n_init=restarts, random_state=random_state).fit(scaled)
-            rows.append(
-                {"k": k, "sse": float(means.inertia_)}
-                | scores(scaled, means.labels_, random_state)
-            )
+            rows.append({"k": k, "sse": float(means.inertia_)} | judge(means.labels_))
     return pd.DataFrame(rows)
 
 
-def scores(scaled: Matrix, labels: Sequence[int] | Any, random_state: int) -> dict[str, float]:
-    """Judge a partition.
+class PartitionScores:
+    """Judge partitions of the same sessions.
 
-    Args:
-        scaled: Sessions in scaled units, shape (sessions, features).
-        labels: Cluster of each session.
-        random_state: Seed of the silhouette's sample.
-
-    Returns:
-        ``silhouette`` (Rousseeuw 1987; on at most 2,000 sessions),
-        ``davies_bouldin`` (Davies and Bouldin 1979; less is better) and
-        ``calinski_harabasz`` (Calinski and Harabasz 1974). NaN where a score is
-        not defined: for one cluster, or one session a cluster.
+    ``silhouette`` (Rousseeuw 1987) is measured on at most 2,000 sessions, drawn
+    once, whose distances are computed once; ``davies_bouldin`` (Davies and
+    Bouldin 1979; less is better) and ``calinski_harabasz`` (Calinski and
+    Harabasz 1974) on all.
     """
-    from sklearn.metrics import calinski_harabasz_score, davies_bouldin_score, silhouette_score
 
-    rows = np.arange(len(scaled))
-    if len(rows) > SILHOUETTE_ROWS:
-        rows = np.random.default_rng(random_state).choice(rows, SILHOUETTE_ROWS, replace=False)
-    found = {"silhouette": np.nan, "davies_bouldin": np.nan, "calinski_harabasz": np.nan}
-    with one_thread():
-        if 1 < len(np.unique(labels)) < len(scaled):
-            found["davies_bouldin"] = float(davies_bouldin_score(scaled, labels))
-            found["calinski_harabasz"] = float(calinski_harabasz_score(scaled, labels))
-        if 1 < len(np.unique(labels[rows])) < len(rows):
-            found["silhouette"] = float(silhouette_score(scaled[rows], labels[rows]))
-    return found
+    def __init__(self, scaled: Matrix, random_state: int) -> None:
+        """Draw the silhouette's sample.
+
+        Args:
+            scaled: Sessions in scaled units, shape (sessions, features).
+            random_state: Seed of the sample.
+        """
+        from sklearn.metrics import euclidean_distances
+
+        self._scaled = scaled
+        self._rows = np.arange(len(scaled))
+        if len(scaled) > SILHOUETTE_ROWS:
+            draw = np.random.default_rng(random_state)
+            self._rows = np.sort(draw.choice(self._rows, SILHOUETTE_ROWS, replace=False))
+        with one_thread():
+            self._distances = euclidean_distances(scaled[self._rows])
+        np.fill_diagonal(self._distances, 0)
+
+    def __call__(self, labels: NDArray[np.integer[Any]]) -> dict[str, float]:
+        """Score a partition.
+
+        Args:
+            labels: Cluster of each session.
+
+        Returns:
+            ``silhouette``, ``davies_bouldin``, ``calinski_harabasz``; NaN where
+            one is not defined: for one cluster, or one session a cluster.
+        """
+        from sklearn.metrics import (
+            calinski_harabasz_score,
+            davies_bouldin_score,
+            silhouette_score,
+        )
+
+        found = {"silhouette": np.nan, "davies_bouldin": np.nan, "calinski_harabasz": np.nan}
+        sampled = labels[self._rows]
+        with one_thread():
+            if 1 < len(np.unique(labels)) < len(labels):
+                found["davies_bouldin"] = float(davies_bouldin_score(self._scaled, labels))
+                found["calinski_harabasz"] = float(calinski_harabasz_score(self._scaled, labels))
+            if 1 < len(np.unique(sampled)) < len(sampled):
+                found["silhouette"] = float(
+                    silhouette_score(self._distances, sampled, metric="precomputed")
+                )
+        return found

@@ -8,7 +8,7 @@ import narwhals as nw
 from user_activity_trends.sessions.rules import ROW, Rule
 
 
-def repeated_rows(table: nw.DataFrame) -> nw.Series:
+def repeated_rows(table: nw.DataFrame[Any]) -> nw.Series[Any]:
     """Find exact duplicates.
 
     Args:
@@ -22,7 +22,7 @@ def repeated_rows(table: nw.DataFrame) -> nw.Series:
     return numbered.filter(~nw.col(ROW).is_in(first[ROW]))[ROW]
 
 
-def count_reasons(defects: nw.DataFrame) -> dict[str, int]:
+def count_reasons(defects: nw.DataFrame[Any]) -> dict[str, int]:
     """Count the defects by column and reason, the most frequent first."""
     counted = (
         defects.group_by("column", "reason")
@@ -35,7 +35,7 @@ def count_reasons(defects: nw.DataFrame) -> dict[str, int]:
     }
 
 
-def ranges(sessions: nw.DataFrame, rules: Sequence[Rule]) -> dict[str, dict[str, Any]]:
+def ranges(sessions: nw.DataFrame[Any], rules: Sequence[Rule]) -> dict[str, dict[str, Any]]:
     """Return ``min``, ``mean`` and ``max`` of each feature, None where there is no value."""
     names = [rule.column for rule in rules if rule.role == "feature"]
     numbers = {

@@ -7,7 +7,7 @@ the parameters, ``find_defects`` names every cell that breaks its rule, and
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import narwhals as nw
 
@@ -21,8 +21,8 @@ SESSION_ID = "session_id"
 ROW = "__row"
 """Position of a session in its file, 1 = first data row."""
 
-_TEXT = "__text"
-_NUMERIC = "__number"
+_TEXT = "__text "
+_NUMERIC = "__number "
 
 MISSING = "missing value"
 LARGEST = 1e100
@@ -64,33 +64,28 @@ class Rule:
             return self.text.str.to_lowercase().is_in(_TRUE)
         return self.text
 
-    def refused(self, table: nw.DataFrame) -> nw.DataFrame:
-        """Keep the rows whose cell breaks the rule, and add ``reason``."""
-        table = table.with_columns(self.text.alias(_TEXT))
-        if self.role == "feature":
-            is_number = nw.col(_TEXT).str.contains(_NUMBER).fill_null(value=False)
-            table = table.with_columns(
-                nw.when(is_number).then(nw.col(_TEXT)).cast(nw.Float64).alias(_NUMERIC)
-            )
-        absent = nw.col(_TEXT).is_null()
-        reasons = [(condition & ~absent, reason) for condition, reason in self._reasons()]
-        if self.required:
-            reasons.append((absent, MISSING))
-        if not reasons:
-            return table.head(0).with_columns(reason=nw.lit(""))
-        flags = [f"__broken_{position}" for position in range(len(reasons))]
-        table = table.with_columns(
-            condition.fill_null(value=False).alias(flag)
-            for flag, (condition, _) in zip(flags, reasons, strict=True)
-        )
-        broken = table.filter(nw.any_horizontal(*flags, ignore_nulls=True))
-        first = nw.lit("")
-        for flag, (_, reason) in reversed(list(zip(flags, reasons, strict=True))):
-            first = nw.when(nw.col(flag)).then(nw.lit(reason)).otherwise(first)
-        return broken.with_columns(reason=first)
+    @property
+    def number(self) -> nw.Expr:
+        """The cell as a number; null where it is missing or not a number."""
+        text = nw.col(_TEXT + self.column)
+        is_number = text.str.contains(_NUMBER).fill_null(value=False)
+        return nw.when(is_number).then(text).cast(nw.Float64)
+
+    @property
+    def broken(self) -> list[tuple[nw.Expr, str]]:
+        """The ways in which a cell can break the rule: a condition and its reason each.
+
+        The conditions read the columns that ``_prepared`` adds.
+        """
+        absent = nw.col(_TEXT + self.column).is_null()
+        reasons = [
+            ((condition & ~absent).fill_null(value=False), reason)
+            for condition, reason in self._reasons()
+        ]
+        return reasons + ([(absent, MISSING)] if self.required else [])
 
     def _reasons(self) -> list[tuple[nw.Expr, str]]:
-        text = nw.col(_TEXT)
+        text = nw.col(_TEXT + self.column)
         if self.role == "feature":
             return self._numeric_reasons()
         if self.role == "id":
@@ -103,9 +98,9 @@ class Rule:
         return []
 
     def _numeric_reasons(self) -> list[tuple[nw.Expr, str]]:
-        number = nw.col(_NUMERIC)
+        number = nw.col(_NUMERIC + self.column)
         reasons = [
-            (nw.col(_TEXT).str.to_lowercase().str.contains(_INFINITE), "infinite"),
+            (nw.col(_TEXT + self.column).str.to_lowercase().str.contains(_INFINITE), "infinite"),
             (number.is_null(), "not a number"),
             (number.abs() > LARGEST, f"beyond {LARGEST:g}"),
         ]
@@ -170,7 +165,7 @@ def rules_for(
     return rules
 
 
-def numbered(table: nw.DataFrame, rules: Sequence[Rule], file: str) -> nw.DataFrame:
+def numbered(table: nw.DataFrame[Any], rules: Sequence[Rule], file: str) -> nw.DataFrame[Any]:
     """Put the position of each session in front of the columns that have a rule.
 
     Args:
@@ -200,7 +195,7 @@ def numbered(table: nw.DataFrame, rules: Sequence[Rule], file: str) -> nw.DataFr
     )
 
 
-def find_defects(table: nw.DataFrame, rules: Sequence[Rule], file: str) -> nw.DataFrame:
+def find_defects(table: nw.DataFrame[Any], rules: Sequence[Rule], file: str) -> nw.DataFrame[Any]:
     """Name every cell that breaks its rule.
 
     Args:
@@ -213,23 +208,45 @@ def find_defects(table: nw.DataFrame, rules: Sequence[Rule], file: str) -> nw.Da
         (1 = first data row), ``session_id``, ``column``, ``value`` (as it
         stands in the file), ``reason``.
     """
-    name = _session_id(rules)
-    found = [
-        rule.refused(table).select(
-            nw.lit(file).alias("file"),
-            nw.col(ROW).alias("row"),
-            name.cast(nw.String).alias(SESSION_ID),
-            nw.lit(rule.column).alias("column"),
-            nw.col(rule.column).alias("value"),
-            nw.col("reason"),
-            nw.lit(position).alias("__position"),
-        )
+    prepared = table.with_columns(rule.text.alias(_TEXT + rule.column) for rule in rules)
+    prepared = prepared.with_columns(
+        rule.number.alias(_NUMERIC + rule.column) for rule in rules if rule.role == "feature"
+    )
+    flags = prepared.select(
+        condition.alias(f"{position} {reason}")
         for position, rule in enumerate(rules)
-    ]
+        for condition, reason in rule.broken
+    )
+    found = [_defects(prepared.head(0), rules, 0, "", file)]
+    for position, rule in enumerate(rules):
+        told = None
+        for _, reason in rule.broken:
+            flag = flags[f"{position} {reason}"]
+            flag = flag if told is None else flag & ~told
+            if flag.any():
+                found.append(_defects(prepared.filter(flag), rules, position, reason, file))
+                told = flag if told is None else told | flag
     return nw.concat(found).sort("row", "__position").drop("__position")
 
 
-def typed(table: nw.DataFrame, rules: Sequence[Rule], refused: nw.Series) -> nw.DataFrame:
+def _defects(
+    broken: nw.DataFrame[Any], rules: Sequence[Rule], position: int, reason: str, file: str
+) -> nw.DataFrame[Any]:
+    column = rules[position].column
+    return broken.select(
+        nw.lit(file).alias("file"),
+        nw.col(ROW).alias("row"),
+        _session_id(rules).cast(nw.String).alias(SESSION_ID),
+        nw.lit(column).alias("column"),
+        nw.col(column).alias("value"),
+        nw.lit(reason).alias("reason"),
+        nw.lit(position).alias("__position"),
+    )
+
+
+def typed(
+    table: nw.DataFrame[Any], rules: Sequence[Rule], refused: nw.Series[Any]
+) -> nw.DataFrame[Any]:
     """Turn the sessions without a defect into typed columns.
 
     Args:

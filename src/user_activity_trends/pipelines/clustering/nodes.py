@@ -157,7 +157,7 @@ def evaluate_model(
     """
     scaled = _matrix(scaled_features)
     found = models.nearest(scaled, models.centroids(segmentation_model))
-    measured = sweep.scores(scaled, found.cluster, sweeping.random_state)
+    measured = sweep.PartitionScores(scaled, sweeping.random_state)(found.cluster)
     return {
         "model": models.fingerprint(segmentation_model),
         "k": len(models.centroids(segmentation_model)),

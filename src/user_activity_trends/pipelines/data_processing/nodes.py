@@ -79,7 +79,7 @@ def validate_sessions(
     return defects.to_native(), report
 
 
-def check_rejected_share(  # noqa: PLR0913 (one argument an input)
+def check_rejected_share(  # noqa: PLR0913, PLR0917 (one argument an input)
     sessions: pd.DataFrame,
     rejected_sessions: pd.DataFrame,
     columns: ColumnsParams,
@@ -148,7 +148,7 @@ def _listed(counts: dict[str, int], most: int = 8) -> str:
     return "; ".join(listed[:most] + ([f"{len(listed) - most} more"] if listed[most:] else []))
 
 
-def _varying(sessions: nw.DataFrame, recipe: RecipeParams) -> list[str]:
+def _varying(sessions: nw.DataFrame[Any], recipe: RecipeParams) -> list[str]:
     if sessions.is_empty():
         return []
     low, high = (

@@ -1,0 +1,78 @@
+# `make help` lists the targets.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+ENVIRONMENT := .venv
+BENCH_ENVIRONMENT := .venv-bench
+BIN := $(ENVIRONMENT)/bin
+
+# Bytecode makes every start seconds faster; telemetry is off (see .telemetry).
+unexport PYTHONDONTWRITEBYTECODE
+export DO_NOT_TRACK = 1
+
+# Values reach the recipes as environment variables, never as shell text.
+export SESSIONS NEW RECIPE PARAMS
+
+.PHONY: help run test check format bench viz real-data sample lock clean
+
+help: ## List the targets
+	@echo "make TARGET [NAME=VALUE ...]"
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null \
+		|| sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1: \2/p' $(MAKEFILE_LIST)
+
+$(ENVIRONMENT)/%.installed: requirements/%.txt tools/install
+	@tools/install $(ENVIRONMENT) $<
+	@touch $@
+
+run: $(ENVIRONMENT)/runtime.installed ## Run the main job; SESSIONS=PATH NEW=PATH RECIPE=NAME PARAMS=K=V,...
+	@params=; add() { params="$${params:+$$params,}$$1"; }; \
+	for path in "$$SESSIONS" "$$NEW"; do case "$$path" in *,*) \
+		echo "make run: $$path has a comma, which --params cannot carry; rename the file" >&2; exit 1;; \
+	esac; done; \
+	if [ -n "$$SESSIONS" ]; then add "sessions_file=$$SESSIONS"; fi; \
+	if [ -n "$$NEW" ]; then add "new_sessions_file=$$NEW"; fi; \
+	if [ -n "$$RECIPE" ]; then add "recipe=$$RECIPE"; fi; \
+	if [ -n "$$PARAMS" ]; then add "$$PARAMS"; fi; \
+	exec $(BIN)/kedro run --params "$$params"
+
+test: $(ENVIRONMENT)/dev.installed ## Run all tests, with coverage
+	@$(BIN)/python -m pytest --numprocesses 2 --cov --cov-report term
+
+check: $(ENVIRONMENT)/dev.installed ## Lint, format, types, import contracts, pins
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@PYTHONPATH=src $(BIN)/lint-imports
+	@! git grep -nE '(^|[^#])(index-url|find-links)|https?://[^ ]*/simple' -- requirements || \
+		{ echo "requirements/ must hold no download address" >&2; exit 1; }
+
+format: $(ENVIRONMENT)/dev.installed ## Format the code
+	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
+
+bench: $(BENCH_ENVIRONMENT)/runtime.installed ## Time kedro run against the original recipe; SESSIONS=PATH
+	@$(BENCH_ENVIRONMENT)/bin/python benchmarks/run_against_original.py
+
+$(BENCH_ENVIRONMENT)/runtime.installed: requirements/runtime.txt tools/install
+	@tools/install $(BENCH_ENVIRONMENT) $<
+	@touch $@
+
+viz: $(ENVIRONMENT)/viz.installed ## Show the pipelines in the browser, on 127.0.0.1
+	@exec $(BIN)/kedro viz run --host 127.0.0.1
+
+real-data: $(ENVIRONMENT)/runtime.installed ## Download the public data set (UCI 468)
+	@PYTHONPATH=src exec $(BIN)/python -m user_activity_trends.real_data
+
+sample: $(ENVIRONMENT)/runtime.installed ## Write the synthetic sample anew
+	@PYTHONPATH=src exec $(BIN)/python -m user_activity_trends.sample_data
+
+lock: ## Pin the newest versions, with hashes (needs uv)
+	@for part in runtime dev viz; do \
+		case $$part in runtime) from=;; dev) from="--group dev";; viz) from="--extra viz";; esac; \
+		uv pip compile pyproject.toml $$from --universal --python-version 3.11 --upgrade \
+			--generate-hashes --no-header --quiet \
+			$$([ $$part = runtime ] || echo --constraint requirements/runtime.txt) \
+			--output-file requirements/$$part.txt; \
+	done
+
+clean: ## Remove the environments and caches; data/ stays
+	@rm -rf .venv .venv-bench .mypy_cache .pytest_cache .ruff_cache .coverage*
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,92 @@
+"""Time ``kedro run`` against the original recipe: whole processes, interleaved.
+
+    make bench                     (the real file if it is found, else the sample)
+    make bench SESSIONS=PATH
+
+Both run from compiled bytecode in an environment with the runtime packages
+only. Prints the median ratios of wall time and processor time, and checks that
+both find the same curve.
+"""
+
+import csv
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[1]
+SAMPLE = PROJECT / "data/01_raw/sample_sessions.csv"
+NEW_SESSIONS = PROJECT / "data/01_raw/sample_new_sessions.csv"
+REAL = (
+    PROJECT / "data/01_raw/online_shoppers_intention.csv",
+    PROJECT.parent / "shared/data/online_shoppers_intention.csv",
+)
+RUNS = 7
+SAME_CURVE = 1.001
+
+
+def timed(command: list[str], environment: dict[str, str]) -> tuple[float, float, str]:
+    """Run a command to its end; return wall seconds, processor seconds and its output."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    started = time.perf_counter()
+    done = subprocess.run(
+        command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False
+    )
+    wall = time.perf_counter() - started
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    if done.returncode:
+        sys.exit(f"{' '.join(command)} failed:\n{done.stderr}")
+    processor = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return wall, processor, done.stdout
+
+
+def main() -> None:
+    """Warm both up once, then run them in turn."""
+    asked = os.environ.get("SESSIONS")
+    sessions = Path(asked) if asked else next((path for path in REAL if path.exists()), SAMPLE)
+    if not sessions.exists():
+        sys.exit(f"{sessions}: there is no such file")
+    binaries = Path(sys.executable).parent
+    with tempfile.TemporaryDirectory() as outputs:
+        environment = os.environ | {"DATA_ROOT": outputs, "PYTHONPATH": ""}
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
+        ours = [str(binaries / "kedro"), "run", "--params"]
+        ours.append(f"sessions_file={sessions},new_sessions_file={NEW_SESSIONS}")
+        original = [sys.executable, str(PROJECT / "benchmarks/original_recipe.py"), str(sessions)]
+        timed(ours, environment)
+        printed = timed(original, environment)[2]
+        compare_curves(Path(outputs) / "06_models/elbow_curve.csv", json.loads(printed)["sse"])
+        print(f"sessions: {sessions.name}; seconds of run 1 to {RUNS}, interleaved")
+        pairs = []
+        for run in range(1, RUNS + 1):
+            pairs.append((timed(ours, environment)[:2], timed(original, environment)[:2]))
+            (wall, processor), (original_wall, original_processor) = pairs[-1]
+            print(
+                f"{run}: kedro run {wall:.2f} wall, {processor:.2f} processor; "
+                f"original {original_wall:.2f} wall, {original_processor:.2f} processor"
+            )
+    for position, name in enumerate(("wall", "processor")):
+        ratios = [one[position] / other[position] for one, other in pairs]
+        print(
+            f"{name} time, kedro run / original: median {statistics.median(ratios):.2f} "
+            f"({min(ratios):.2f} to {max(ratios):.2f})"
+        )
+
+
+def compare_curves(curve: Path, original: list[float]) -> None:
+    """Stop unless our curve is as tight as the original's at every k."""
+    with curve.open(newline="") as file:
+        ours = [float(row["sse"]) for row in csv.DictReader(file)]
+    worst = max(one / other for one, other in zip(ours, original, strict=True))
+    if worst > SAME_CURVE:
+        sys.exit(f"the curves differ: our SSE is up to {worst:.4f} times the original's")
+    print(f"largest SSE, kedro run / original: {worst:.6f}")
+
+
+if __name__ == "__main__":
+    main()
