@@ -12,7 +12,7 @@ from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
-from user_activity_trends import locations, summary
+from user_activity_trends import locations, logs, summary
 from user_activity_trends.errors import InputFileError
 from user_activity_trends.files import atomic
 
@@ -34,6 +34,7 @@ class RunHooks:
         """Refuse parameters that are not known, before any node runs."""
         from user_activity_trends.parameters import check_parameters
 
+        logs.check_format()
         check_parameters(context.config_loader["parameters"])
         root = str(context.config_loader["globals"]["data_root"])
         self._output_root = None if "://" in root else context.project_path / root
@@ -61,7 +62,9 @@ class RunHooks:
         elif not dataset.exists():
             place = file or getattr(dataset, "_filepath", "")
             msg = f"{name}: there is no such file: {place}"
-            if not file:
+            if file:
+                msg += f"; check the path ({name}_file)"
+            else:
                 msg += "; an earlier stage writes it: kedro run --pipelines training"
             raise InputFileError(msg)
         elif file.endswith((locations.SAMPLE_SESSIONS, locations.SAMPLE_NEW_SESSIONS)):

@@ -6,6 +6,8 @@ import os
 from datetime import UTC, datetime
 from typing import Any
 
+from user_activity_trends.errors import SettingError
+
 FORMAT_VARIABLE = "LOG_FORMAT"
 """Environment variable: ``json`` turns every line, on the terminal and in files, into JSON."""
 
@@ -42,19 +44,24 @@ def install() -> None:
 
     Kedro has applied ``conf/logging.yml`` by then; which handlers there are,
     and their levels, stays as that file says.
-
-    Raises:
-        ValueError: ``LOG_FORMAT`` is neither ``text`` nor ``json``.
     """
     logging.setLogRecordFactory(RunRecord)
-    chosen = os.environ.get(FORMAT_VARIABLE, "text")
-    if chosen not in {"text", "json"}:
-        msg = f"the environment variable {FORMAT_VARIABLE} is {chosen!r}; use text or json"
-        raise ValueError(msg)
-    if chosen == "json":
+    if os.environ.get(FORMAT_VARIABLE) == "json":
         for name in (None, *logging.root.manager.loggerDict):
             for handler in logging.getLogger(name).handlers:
                 handler.setFormatter(JsonFormatter())
+
+
+def check_format() -> None:
+    """Refuse a ``LOG_FORMAT`` that is not known.
+
+    Raises:
+        SettingError: It is neither ``text`` nor ``json``.
+    """
+    chosen = os.environ.get(FORMAT_VARIABLE, "text")
+    if chosen not in {"text", "json"}:
+        msg = f"the environment variable {FORMAT_VARIABLE} is {chosen!r}; use text or json"
+        raise SettingError(msg)
 
 
 def set_run_id(run_id: str) -> None:

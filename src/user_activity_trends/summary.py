@@ -1,7 +1,7 @@
 """The short table at the end of a run, and the same as data."""
 
 from collections.abc import Collection
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from kedro.io import CatalogProtocol
@@ -120,8 +120,10 @@ def _segments(summary: dict[str, Any]) -> Any:
 
 def _results(summary: dict[str, Any]) -> Any:
     table = _two_columns()
+    here = PurePosixPath(Path.cwd())
     for name, path in summary["results"].items():
-        _add(table, name, path)
+        where = PurePosixPath(path)
+        _add(table, name, str(where.relative_to(here) if where.is_relative_to(here) else where))
     stages = ", ".join(f"{stage} {spent:.1f}" for stage, spent in summary["seconds"].items())
     _add(table, "seconds", stages)
     return table

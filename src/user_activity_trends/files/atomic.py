@@ -80,10 +80,11 @@ class _ReplacingFile(io.FileIO):
             if self._failed:
                 self._partial.unlink(missing_ok=True)
         if not self._failed:
-            self._put_in_place()
-
-    def _put_in_place(self) -> None:
-        self._partial.replace(self._target)
+            try:
+                self._partial.replace(self._target)
+            except OSError:
+                self._partial.unlink(missing_ok=True)
+                raise
 
 
 class _ReplacingText(io.TextIOWrapper):

@@ -1,0 +1,52 @@
+"""What all tests share: where things are, and no skip that nobody knows of."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[1]
+CANNOT_HAVE = "this machine cannot have"
+
+_skipped: list[str] = []
+
+
+@pytest.fixture(scope="session")
+def project() -> Path:
+    """Return the project's root."""
+    return PROJECT
+
+
+def _shared(name: str) -> Path:
+    folder = Path(os.environ.get("SHARED_DATA", PROJECT.parent / "shared/data"))
+    path = folder / name
+    if not path.exists():
+        pytest.skip(f"needs {path}, which is not there")
+    return path
+
+
+@pytest.fixture(scope="session")
+def real_sessions() -> Path:
+    """Return the public data set, which is not part of the project."""
+    return _shared("online_shoppers_intention.csv")
+
+
+@pytest.fixture(scope="session")
+def real_new_sessions() -> Path:
+    """Return the three hand-made sessions that go with it."""
+    return _shared("new_sessions.csv")
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Remember why a test was skipped."""
+    if report.skipped and isinstance(report.longrepr, tuple):
+        _skipped.append(f"{report.nodeid}: {report.longrepr[2].removeprefix('Skipped: ')}")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """In CI a skipped test fails the run, unless it names what the machine cannot have."""
+    unexplained = [line for line in _skipped if CANNOT_HAVE not in line]
+    if os.environ.get("CI") and unexplained and not hasattr(session.config, "workerinput"):
+        print("\nskipped in CI without need:", *unexplained, sep="\n  ")  # noqa: T201
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED

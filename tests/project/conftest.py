@@ -1,0 +1,95 @@
+"""Run the project as people do, in the process of the tests or in one of its own."""
+
+import hashlib
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kedro.framework.session import KedroSession
+from kedro.framework.startup import bootstrap_project
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def data_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Point DATA_ROOT at an empty folder."""
+    root = tmp_path / "data root"
+    monkeypatch.setenv("DATA_ROOT", str(root))
+    return root
+
+
+@pytest.fixture
+def in_project(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Work in the project's folder, with the project loaded."""
+    monkeypatch.chdir(PROJECT)
+    bootstrap_project(PROJECT)
+    return PROJECT
+
+
+@pytest.fixture
+def run(in_project: Path, data_root: Path) -> Callable[..., None]:
+    """Run the project in this process; parameters as keyword arguments, paths as strings.
+
+    ``run(pipeline="training", env="test", sessions_file="x.csv")`` raises what the run raises.
+    """
+
+    def run_session(
+        *, pipeline: str | None = None, env: str = "test", conf: str | None = None, **params: Any
+    ) -> None:
+        with KedroSession.create(
+            project_path=in_project, env=env, runtime_params=params, conf_source=conf
+        ) as session:
+            session.run(pipeline_names=[pipeline] if pipeline else None)
+
+    assert data_root
+    return run_session
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def last_words(self) -> str:
+        """Return the last message on standard error, without level and run id."""
+        lines = self.err.rstrip().splitlines()
+        start = max(i for i, line in enumerate(lines) if line.startswith("ERROR"))
+        return "\n".join([lines[start].split(maxsplit=2)[2], *lines[start + 1 :]])
+
+
+@pytest.fixture
+def kedro(data_root: Path) -> Callable[..., Finished]:
+    """Run ``kedro`` in a process of its own, in the project's folder."""
+
+    def run_command(*arguments: str, **environment: str) -> Finished:
+        done = subprocess.run(
+            [sys.executable, "-m", "kedro", *arguments],
+            cwd=PROJECT,
+            env=os.environ | {"DATA_ROOT": str(data_root), "NO_COLOR": "1"} | environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return Finished(done.returncode, done.stdout, done.stderr)
+
+    return run_command
+
+
+def fingerprints(root: Path) -> dict[str, str]:
+    """Hash every file under ``root``, by its path with versions left out."""
+    found = {}
+    for path in sorted(root.rglob("*")):
+        if path.is_file():
+            parts = [part for part in path.relative_to(root).parts if not part.startswith("20")]
+            found["/".join(parts)] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return found
