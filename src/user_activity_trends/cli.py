@@ -29,7 +29,9 @@ def explain(error: BaseException) -> str | None:
     ours = next((one for one in causes if isinstance(one, UserActivityTrendsError)), None)
     if ours is not None:
         return str(ours)
-    return str(error) if isinstance(error, _expected()) else None
+    if isinstance(error, _expected()) or _is_about_the_command(error):
+        return str(error)
+    return None
 
 
 def _expected() -> tuple[type[BaseException], ...]:
@@ -44,9 +46,19 @@ def _expected() -> tuple[type[BaseException], ...]:
         OmegaConfBaseException,
         ParameterValidationError,
         YAMLError,
-        # Kedro's word for a pipeline, node, namespace or tag that does not exist.
-        ValueError,
     )
+
+
+def _is_about_the_command(error: BaseException) -> bool:
+    """Tell Kedro's word for a pipeline, node or tag that does not exist from any ValueError."""
+    trace = error.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    module = trace.tb_frame.f_globals["__name__"] if trace else ""
+    return isinstance(error, ValueError) and module in {
+        "kedro.framework.session.session",
+        "kedro.pipeline.pipeline",
+    }
 
 
 class _ReadableRun(click.Command):

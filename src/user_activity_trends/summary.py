@@ -18,7 +18,8 @@ RESULTS = (
 
 _ROWS = ("rows_read", "rows_accepted", "rows_rejected")
 _SEGMENT = ("segment", "segment_name", "sessions", "share", "outcome_rate")
-_WIDTH = 120
+_WIDTH = 132
+"""Columns of the table where there is no terminal: paths of versioned files fit."""
 
 
 def collect(

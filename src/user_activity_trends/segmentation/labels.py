@@ -25,7 +25,8 @@ def label(
         ``unusual`` (farther from its centroid than 99.9 % of the training sessions).
 
     Raises:
-        ModelMismatchError: Model and identities come from different runs.
+        ModelMismatchError: Model and identities come from different runs, or the
+            sessions lack a column that the model takes.
     """
     known = SegmentIdentities.model_validate(identities)
     if known.model != fingerprint(model):
@@ -34,6 +35,14 @@ def label(
             f"{fingerprint(model)}: they come from different runs, perhaps because one was "
             "interrupted. Train again (kedro run --pipelines training), or load the same version "
             "of both (--load-versions)"
+        )
+        raise ModelMismatchError(msg)
+    lacking = [str(name) for name in model.feature_names_in_ if name not in sessions.columns]
+    if lacking:
+        msg = (
+            f"segmentation_model takes {', '.join(lacking)}, which the recipe in use does not have: "
+            "it was trained with another one. Train again (kedro run --pipelines training), or "
+            "choose its recipe (--params recipe=NAME)"
         )
         raise ModelMismatchError(msg)
     found = assign(model, sessions)

@@ -116,21 +116,19 @@ class Rule:
 
 
 def rules_for(
-    columns: ColumnsParams, recipe: RecipeParams, features: Sequence[str] | None = None
+    columns: ColumnsParams, recipe: RecipeParams, *, to_score: bool = False
 ) -> list[Rule]:
     """Build the rule of every column that a run needs.
 
     Args:
         columns: What the columns mean.
-        recipe: What is done to the features.
-        features: The features that a trained model takes. With them the rules
-            are those of sessions to score, which need no outcome, period or
-            dimension; without them those of training, with the recipe's features.
+        recipe: The features, and what is done to them.
+        to_score: The sessions are to be scored only: they need no outcome,
+            period or dimension.
 
     Returns:
         The rules in the order in which the typed table has its columns.
     """
-    training = features is None
     rules = [Rule(columns.id, "id")] if columns.id else []
     rules += [
         Rule(
@@ -140,9 +138,9 @@ def rules_for(
             required=recipe.missing != "median",
             logged=recipe.transform == "log1p",
         )
-        for name in (recipe.columns if features is None else features)
+        for name in recipe.columns
     ]
-    if not training:
+    if to_score:
         return rules
     others: list[tuple[str | None, Role]] = [
         (columns.outcome, "outcome"),

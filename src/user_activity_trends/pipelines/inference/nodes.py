@@ -27,7 +27,6 @@ logger = logging.getLogger(__name__)
 
 def validate_new_sessions(
     new_sessions: pd.DataFrame,
-    segmentation_model: SegmentationModel,
     columns: ColumnsParams,
     recipes: RecipesParams,
     recipe: str,
@@ -37,7 +36,6 @@ def validate_new_sessions(
     Args:
         new_sessions: One session a row, as the file has it; no columns and no
             rows if there is no file.
-        segmentation_model: The model in use: says which features it takes.
         columns: What the columns mean.
         recipes: All recipes.
         recipe: Name of the recipe in use.
@@ -47,11 +45,11 @@ def validate_new_sessions(
         the defects of the others, one a row.
 
     Raises:
-        ColumnsError: The file lacks a column that the model takes.
+        ColumnsError: The file lacks a column of the recipe.
         CellsError: A value is missing and the recipe says ``missing: fail``.
     """
-    features = [str(name) for name in segmentation_model.feature_names_in_]
-    rules = rules_for(columns, recipes[recipe], features)
+    features = recipes[recipe].columns
+    rules = rules_for(columns, recipes[recipe], to_score=True)
     file = new_sessions.attrs.get("file", "new_sessions")
     if file is None:
         file = ""
@@ -94,7 +92,8 @@ def predict_segments(
         (missing where not scored), ``reason`` (empty where scored).
 
     Raises:
-        ModelMismatchError: Model and identities come from different runs.
+        ModelMismatchError: Model and identities come from different runs, or the
+            model takes a column that the recipe does not have.
     """
     scored = labels.label(segmentation_model, segment_identities, valid_new_sessions)
     scored = scored.astype({"segment": "Int64", "unusual": "boolean"}).assign(reason="")

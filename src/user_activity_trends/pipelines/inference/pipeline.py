@@ -13,7 +13,6 @@ def create_pipeline() -> Pipeline:
                 nodes.validate_new_sessions,
                 inputs={
                     "new_sessions": "new_sessions",
-                    "segmentation_model": "segmentation_model",
                     "columns": "params:columns",
                     "recipes": "params:recipes",
                     "recipe": "params:recipe",
