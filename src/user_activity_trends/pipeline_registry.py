@@ -19,4 +19,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         "inference": inference.create_pipeline(),
     }
     training = stages["data_processing"] + stages["clustering"] + stages["labelling"]
-    return stages | {"training": training, "__default__": training + stages["inference"]}
+    # Order within a group of nodes is alphabetical: check_rejected_share, which stops
+    # the run on a refused file, comes before the first node of inference.
+    whole = training + inference.create_pipeline(after="rejected_sessions")
+    return stages | {"training": training, "__default__": whole}

@@ -30,6 +30,7 @@ def validate_new_sessions(
     columns: ColumnsParams,
     recipes: RecipesParams,
     recipe: str,
+    after: object = None,  # noqa: ARG001 (Kedro orders nodes by their inputs only)
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Separate the sessions that can be scored from those that cannot.
 
@@ -39,6 +40,7 @@ def validate_new_sessions(
         columns: What the columns mean.
         recipes: All recipes.
         recipe: Name of the recipe in use.
+        after: Ignored; something that must have been written before.
 
     Returns:
         The sessions that can be scored (``session_id`` and features, typed), and

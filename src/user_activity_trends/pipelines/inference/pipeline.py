@@ -5,8 +5,14 @@ from kedro.pipeline import Node, Pipeline
 from user_activity_trends.pipelines.inference import nodes
 
 
-def create_pipeline() -> Pipeline:
-    """Wire new sessions and the model in use -> a segment a session."""
+def create_pipeline(after: str | None = None) -> Pipeline:
+    """Wire new sessions and the model in use -> a segment a session.
+
+    Args:
+        after: Dataset that must be written before anything of this stage is:
+            behind training, nothing is touched until the sessions are accepted.
+    """
+    waits = {"after": after} if after else {}
     return Pipeline(
         [
             Node(
@@ -16,7 +22,8 @@ def create_pipeline() -> Pipeline:
                     "columns": "params:columns",
                     "recipes": "params:recipes",
                     "recipe": "params:recipe",
-                },
+                }
+                | waits,
                 outputs=["valid_new_sessions", "rejected_new_sessions"],
                 name="validate_new_sessions",
             ),
