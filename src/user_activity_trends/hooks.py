@@ -18,22 +18,22 @@ from user_activity_trends.files import atomic
 
 logger = logging.getLogger(__name__)
 
-_STARTED = time.perf_counter()
-
 
 class RunHooks:
     """Check the parameters, clean up, time the stages, and report at the end."""
 
     def __init__(self) -> None:
         self._output_root: Path | None = None
+        self._begun = 0.0
+        self._started: dict[str, float] = {}
         self._seconds: dict[str, float] = {}
-        self._node_started: dict[str, float] = {}
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
         """Refuse parameters that are not known, before any node runs."""
         from user_activity_trends.parameters import check_parameters
 
+        self._begun = time.perf_counter()
         logs.check_format()
         check_parameters(context.config_loader["parameters"])
         root = str(context.config_loader["globals"]["data_root"])
@@ -45,7 +45,7 @@ class RunHooks:
     ) -> None:
         """Remove what a run that died has left, and make sure that the inputs are there."""
         del run_params
-        self._seconds = defaultdict(float)
+        self._started, self._seconds = {}, defaultdict(float)
         if self._output_root is not None:
             for leftover in atomic.remove_leftovers(self._output_root):
                 logger.info("removed what an interrupted run has left: %s", leftover)
@@ -72,15 +72,20 @@ class RunHooks:
 
     @hook_impl
     def before_node_run(self, node: Node) -> None:
-        """Start the clock of a node, and say that it runs."""
+        """Say which node runs."""
         logger.info("%s", node.name)
-        self._node_started[node.name] = time.perf_counter()
 
     @hook_impl
-    def after_node_run(self, node: Node) -> None:
-        """Stop it, and add it to its stage."""
-        passed = time.perf_counter() - self._node_started.pop(node.name)
-        self._seconds[node.namespace or node.name] += passed
+    def before_dataset_loaded(self, node: Node) -> None:
+        """Start the clock of a node with its first input."""
+        self._started.setdefault(node.name, time.perf_counter())
+
+    @hook_impl
+    def after_dataset_saved(self, node: Node) -> None:
+        """Add what passed, until its last output, to the node's stage."""
+        now = time.perf_counter()
+        self._seconds[str(node.namespace)] += now - self._started[node.name]
+        self._started[node.name] = now
 
     @hook_impl
     def after_pipeline_run(
@@ -92,7 +97,7 @@ class RunHooks:
             pipeline.all_outputs(),
             run_id=run_params["run_id"],
             recipe=catalog.load("params:recipe"),
-            seconds=dict(self._seconds) | {"total": time.perf_counter() - _STARTED},
+            seconds=dict(self._seconds) | {"total": time.perf_counter() - self._begun},
         )
         catalog.save("run_summary", written)
         summary.show(written)

@@ -40,7 +40,7 @@ def label(
     lacking = [str(name) for name in model.feature_names_in_ if name not in sessions.columns]
     if lacking:
         msg = (
-            f"segmentation_model takes {', '.join(lacking)}, which the recipe in use does not have: "
+            f"segmentation_model takes {', '.join(lacking)}, which the recipe in use lacks: "
             "it was trained with another one. Train again (kedro run --pipelines training), or "
             "choose its recipe (--params recipe=NAME)"
         )
