@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
-from typing import Any, Self
+from typing import Any, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, RootModel, ValidationError, model_validator
 
 from user_activity_trends.errors import SettingError
 from user_activity_trends.pipelines.clustering.params import ClusteringParams
@@ -45,6 +45,8 @@ class ProjectParams(BaseModel):
             columns.outcome: "columns.outcome",
             columns.period: "columns.period",
             SESSION_ID: "the name of the session",
+            "segment": "a column of the results",
+            "segment_name": "a column of the results",
         }
         for name, recipe in self.recipes.root.items():
             for column in recipe.columns:
@@ -94,11 +96,10 @@ def _explain(found: Any) -> str:
 
 def _settings_of(path: tuple[int | str, ...]) -> Iterator[str]:
     """Name the settings that the model at ``path`` has."""
-    model: Any = ProjectParams
+    kind: Any = ProjectParams
     for part in path:
-        if issubclass(model, RecipesParams):
-            model = model.model_fields["root"].annotation.__args__[1]
-            continue
-        annotation = model.model_fields[str(part)].annotation
-        model = annotation if isinstance(annotation, type) else annotation.__args__[-1]
-    yield from model.model_fields
+        if isinstance(kind, type) and issubclass(kind, RootModel):
+            kind = kind.model_fields["root"].annotation
+        # A mapping has any names, and one kind of value; a model has its fields.
+        kind = get_args(kind)[-1] if get_args(kind) else kind.model_fields[str(part)].annotation
+    yield from kind.model_fields

@@ -87,7 +87,9 @@ class SegmentProfiles(pa.DataFrameModel):
 
 
 class NewSessionSegments(pa.DataFrameModel):
-    """Every new session, scored or with the reason why not."""
+    """Every new session, scored or with the reason why not; its id may be what is missing."""
+
+    session_id: Series[Any] = pa.Field(nullable=True)
 
     segment: Series[pd.Int64Dtype] = pa.Field(nullable=True, coerce=True, ge=1)
     segment_name: Series[str] = pa.Field(nullable=True, coerce=True)

@@ -6,6 +6,8 @@ from typing import Any
 
 from kedro.io import CatalogProtocol
 
+from user_activity_trends.files.session_table import SessionTableDataset
+
 RESULTS = (
     "session_segments",
     "segment_profiles",
@@ -58,7 +60,7 @@ def collect(
     if "new_session_segments" in produced:
         scored = catalog.load("new_session_segments")
         found["new_sessions"] = {
-            "file": getattr(catalog["new_sessions"], "file", None),
+            "file": _source(catalog["new_sessions"]),
             "rows": len(scored),
             "scored": int(scored["segment"].notna().sum()),
             "unusual": int(scored["unusual"].fillna(value=False).sum()),
@@ -68,10 +70,17 @@ def collect(
     return found
 
 
+def _source(dataset: Any) -> str | None:
+    """Return where sessions to score came from; None if no file was given."""
+    return dataset.file if isinstance(dataset, SessionTableDataset) else _where(dataset)
+
+
 def _where(dataset: Any) -> str:
-    path = PurePosixPath(dataset._filepath)  # noqa: SLF001 (Kedro has no public name for it)
+    # Kedro has no public name for either.
+    path, protocol = PurePosixPath(dataset._filepath), dataset._protocol  # noqa: SLF001
     version = dataset.resolve_save_version()
-    return str(path / version / path.name if version else path)
+    where = path / version / path.name if version else path
+    return str(where) if protocol == "file" else f"{protocol}://{where}"
 
 
 def show(summary: dict[str, Any]) -> None:
@@ -123,8 +132,8 @@ def _results(summary: dict[str, Any]) -> Any:
     table = _two_columns()
     here = PurePosixPath(Path.cwd())
     for name, path in summary["results"].items():
-        where = PurePosixPath(path)
-        _add(table, name, str(where.relative_to(here) if where.is_relative_to(here) else where))
+        inside = PurePosixPath(path).is_relative_to(here)
+        _add(table, name, str(PurePosixPath(path).relative_to(here)) if inside else path)
     stages = ", ".join(f"{stage} {spent:.1f}" for stage, spent in summary["seconds"].items())
     _add(table, "seconds", stages)
     return table

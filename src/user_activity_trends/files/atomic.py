@@ -8,10 +8,10 @@ leaves a ``.partial`` file that nothing reads and that the next run removes.
 
 import io
 import os
+import re
 import socket
 import time
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 SUFFIX = ".partial"
 _HOST = socket.gethostname().replace(".", "-")
+_NAME = re.compile(rf"\..+\.(?P<host>[^.]+)\.(?P<process>[0-9]+)\.[0-9a-f]{{8}}{re.escape(SUFFIX)}")
 _ABANDONED = 24 * 60 * 60
 """Seconds after which a partial file of another machine counts as left by the dead."""
 
@@ -140,10 +141,12 @@ def remove_leftovers(root: Path) -> list[Path]:
         The files that were removed.
     """
     removed = []
-    for partial in _partials(root):
-        *_, host, process, _ = partial.name.removesuffix(SUFFIX).rsplit(".", 3)
-        if host == _HOST:
-            abandoned = not (process.isdigit() and _is_running(int(process)))
+    for partial in sorted(root.rglob(f".*{SUFFIX}")):
+        owner = _NAME.fullmatch(partial.name)
+        if owner is None:
+            continue  # not ours
+        if owner["host"] == _HOST:
+            abandoned = not _is_running(int(owner["process"]))
         else:
             abandoned = time.time() - partial.stat().st_mtime > _ABANDONED
         if abandoned:
@@ -153,10 +156,6 @@ def remove_leftovers(root: Path) -> list[Path]:
             if not any(partial.parent.iterdir()):
                 partial.parent.rmdir()
     return removed
-
-
-def _partials(root: Path) -> Iterator[Path]:
-    return iter(sorted(root.rglob(f".*{SUFFIX}")))
 
 
 def _is_running(process: int) -> bool:

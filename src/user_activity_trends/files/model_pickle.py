@@ -57,8 +57,10 @@ def load(file: IO[bytes]) -> Any:
         UntrustedModelError: The file names anything but the classes of such a
             pipeline, or is no pickle at all.
     """
+    from sklearn.pipeline import Pipeline
+
     try:
-        return _AllowListUnpickler(file).load()
+        model = _AllowListUnpickler(file).load()
     except UntrustedModelError:
         raise
     except Exception as error:  # damaged bytes make unpickling raise nearly anything
@@ -67,6 +69,13 @@ def load(file: IO[bytes]) -> Any:
             "restore it, or train again (kedro run --pipelines training)"
         )
         raise UntrustedModelError(msg) from error
+    if not isinstance(model, Pipeline):
+        msg = (
+            f"the model file is not a model: it holds a {type(model).__name__}; restore it, "
+            "or train again (kedro run --pipelines training)"
+        )
+        raise UntrustedModelError(msg)
+    return model
 
 
 def dump(model: Any, file: IO[bytes]) -> None:

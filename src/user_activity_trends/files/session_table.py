@@ -75,7 +75,8 @@ class SessionTableDataset(AbstractDataset[Never, pd.DataFrame]):
         """
         settings = {"sep": ","} | (load_args or {})
         separator = settings.pop("sep")
-        if settings or not isinstance(separator, str) or len(separator) != 1:
+        usable = isinstance(separator, str) and len(separator) == 1 and separator not in '"\r\n'
+        if settings or not usable:
             msg = (
                 "load_args takes sep, one character such as ';', and nothing else; "
                 f"it has {load_args}"

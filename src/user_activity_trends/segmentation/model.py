@@ -54,7 +54,7 @@ def build_model(
         steps.append(("impute", SimpleImputer(strategy="median").fit(example)))
     named = not scaler.fills_gaps
     if scaler.transform == "log1p":
-        log = FunctionTransformer(np.log1p, feature_names_out="one-to-one")
+        log = FunctionTransformer(np.log1p)
         steps.append(("transform", log.fit(example if named else example.to_numpy())))
     steps.append(("scale", _scikit_learn_scaler(scaler, named=named)))
     with one_thread():

@@ -93,13 +93,16 @@ def identify(
         ((scaled[clusters == cluster].mean() - scaled.mean()) / spread).to_dict()
         for cluster in order
     ]
-    automatic = name_all(standing)
+    called = [
+        names.get(number, f"{name} ({number})" if name in names.values() else name)
+        for number, name in enumerate(name_all(standing), start=1)
+    ]
     return SegmentIdentities(
         model=model,
         distance_limit=float(np.quantile(distances, UNUSUAL_QUANTILE)),
         segments=tuple(
-            Segment(cluster=int(cluster), segment=number, segment_name=names.get(number, name))
-            for number, (cluster, name) in enumerate(zip(order, automatic, strict=True), start=1)
+            Segment(cluster=int(cluster), segment=number, segment_name=name)
+            for number, (cluster, name) in enumerate(zip(order, called, strict=True), start=1)
         ),
     )
 
@@ -125,7 +128,12 @@ def name_all(standing: Sequence[Mapping[Any, float]]) -> list[str]:
             break
         for i in longer:
             words[i] += 1
-    return [f"{name} ({i + 1})" if i in alike else name for i, name in enumerate(names)]
+    numbered = [f"{name} ({i + 1})" if i in alike else name for i, name in enumerate(names)]
+    for i in sorted(alike):
+        # A column may be called so that even a number in brackets is taken.
+        while numbered.count(numbered[i]) > 1:
+            numbered[i] += f" ({i + 1})"
+    return numbered
 
 
 def _describe(standing: Mapping[Any, float]) -> list[str]:

@@ -42,16 +42,19 @@ def profile(
         ``ci_high`` (95 % Wilson); and ``mean_<feature>`` in the feature's unit.
     """
     # Sums of columns made beforehand: group-by stays simple on every engine.
-    added = {"sessions": nw.lit(1)}
+    means = [f"mean_{name}" for name in features]
+    sums = {"sessions": nw.lit(1)}
     if outcome:
-        added["__outcomes"] = nw.col(outcome).cast(nw.Int64)
+        sums["__outcomes"] = nw.col(outcome).cast(nw.Int64)
     counted = (
-        sessions.with_columns(**added)
-        .group_by("segment", "segment_name")
-        .agg(
-            nw.col(*added).sum(),
-            *(nw.col(name).mean().alias(f"mean_{name}") for name in features),
+        sessions.select(
+            "segment",
+            "segment_name",
+            *(expression.alias(name) for name, expression in sums.items()),
+            *(nw.col(name).alias(mean) for name, mean in zip(features, means, strict=True)),
         )
+        .group_by("segment", "segment_name")
+        .agg(nw.col(*sums).sum(), nw.col(*means).mean())
         .sort("segment")
         .with_columns(share=nw.col("sessions") / len(sessions))
     )
@@ -66,4 +69,4 @@ def profile(
             nw.new_series("ci_high", [high for _, high in limits], nw.Float64, backend=backend),
         )
         chosen += ["outcome_rate", "ci_low", "ci_high"]
-    return counted.select(*chosen, *(f"mean_{name}" for name in features))
+    return counted.select(*chosen, *means)

@@ -1,5 +1,6 @@
 """Scaling of features as a handful of numbers, learnt once on the training sessions."""
 
+import sys
 from collections.abc import Sequence
 from typing import Any, Self
 
@@ -7,6 +8,8 @@ import narwhals as nw
 from pydantic import BaseModel, ConfigDict
 
 from user_activity_trends.recipes import Scaler, Transform
+
+_ROUNDING = 8 * sys.float_info.epsilon
 
 
 class FeatureScaling(BaseModel):
@@ -86,7 +89,7 @@ class FeatureScaler(BaseModel):
                     column=name,
                     median=medians[name],
                     center=centers[name],
-                    scale=scales[name] or 1.0,
+                    scale=_usable(scales[name], centers[name]),
                 )
                 for name in columns
             ),
@@ -107,11 +110,24 @@ class FeatureScaler(BaseModel):
         )
 
 
+def _usable(scale: float, center: float) -> float:
+    """Replace a spread that is nothing but rounding, by which nothing can be divided."""
+    return scale if scale > _ROUNDING * abs(center) else 1.0
+
+
 def _prepared(column: str, transform: Transform, median: float | None) -> nw.Expr:
     value = nw.col(column)
     if median is not None:
         value = value.fill_null(median)
-    return (value + 1).log() if transform == "log1p" else value
+    return _log1p(value) if transform == "log1p" else value
+
+
+def _log1p(value: nw.Expr) -> nw.Expr:
+    """Return log(1 + x), exact for small x too (Kahan 1982, HP-15C Advanced Functions Handbook)."""
+    rounded = value + 1
+    error = rounded - 1
+    exact = rounded.log() * value / nw.when(error != 0).then(error)
+    return nw.when(error == 0).then(value).otherwise(exact)
 
 
 def _center_and_scale(column: str, scaler: Scaler) -> tuple[nw.Expr, nw.Expr]:

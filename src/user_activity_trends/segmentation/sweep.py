@@ -1,5 +1,6 @@
 """Fit k-means once per candidate k, and record how good each partition is."""
 
+import warnings
 from collections.abc import Iterable
 from typing import Any
 
@@ -49,16 +50,22 @@ def sweep(scaled: Matrix, counts: Iterable[int], restarts: int, random_state: in
         random_state: Seed of the starts and of the silhouette's sample.
 
     Returns:
-        One row a k: ``k``; ``sse``, the sum of squared distances to the nearest
+        One row a k, up to the last for which k-means can tell so many sessions
+        apart: ``k``; ``sse``, the sum of squared distances to the nearest
         centroid in scaled units; and the scores of ``PartitionScores``.
     """
     from sklearn.cluster import KMeans
+    from sklearn.exceptions import ConvergenceWarning
 
     rows = []
     judge = PartitionScores(scaled, random_state)
-    with one_thread():
+    with one_thread(), warnings.catch_warnings():
+        # That there are fewer clusters than asked for is seen and handled below.
+        warnings.simplefilter("ignore", ConvergenceWarning)
         for k in counts:
             means = KMeans(k, n_init=restarts, random_state=random_state).fit(scaled)
+            if len(np.unique(means.labels_)) < k:
+                break
             rows.append({"k": k, "sse": float(means.inertia_)} | judge(means.labels_))
     return pd.DataFrame(rows)
 

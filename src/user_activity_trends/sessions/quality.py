@@ -17,8 +17,10 @@ def repeated_rows(table: nw.DataFrame[Any]) -> nw.Series[Any]:
     Returns:
         Positions (1 = first data row) of the rows that equal an earlier one.
     """
-    numbered = table.with_row_index(ROW).with_columns(nw.col(ROW).cast(nw.Int64) + 1)
-    first = numbered.unique(subset=table.columns, keep="first")
+    # Plain numbers as names: the file's own could be anything, also that of the position.
+    cells = table.rename({name: str(place) for place, name in enumerate(table.columns)})
+    numbered = cells.with_row_index(ROW).with_columns(nw.col(ROW).cast(nw.Int64) + 1)
+    first = numbered.unique(subset=cells.columns, keep="first")
     return numbered.filter(~nw.col(ROW).is_in(first[ROW]))[ROW]
 
 

@@ -50,10 +50,13 @@ class Rule:
     @property
     def text(self) -> nw.Expr:
         """The cell without surrounding blanks, its code resolved; a gap is null."""
-        text = nw.col(self.column).str.strip_chars()
+        cell = nw.col(self.column).str.strip_chars()
+        text = cell
         for code, meaning in self.codes.items():
-            text = nw.when(text == code).then(nw.lit(meaning)).otherwise(text)
-        return nw.when(~text.str.to_lowercase().is_in(_GAPS)).then(text)
+            text = nw.when(cell == code).then(nw.lit(meaning)).otherwise(text)
+        # A category may well be called NA or none; a number or a truth value may not.
+        gaps = _GAPS if self.role in {"feature", "outcome"} else ("",)
+        return nw.when(~text.str.to_lowercase().is_in(gaps)).then(text)
 
     @property
     def value(self) -> nw.Expr:
@@ -75,7 +78,7 @@ class Rule:
     def broken(self) -> list[tuple[nw.Expr, str]]:
         """The ways in which a cell can break the rule: a condition and its reason each.
 
-        The conditions read the columns that ``_prepared`` adds.
+        The conditions read the columns that ``find_defects`` adds.
         """
         absent = nw.col(_TEXT + self.column).is_null()
         reasons = [
@@ -234,7 +237,7 @@ def _defects(
     return broken.select(
         nw.lit(file).alias("file"),
         nw.col(ROW).alias("row"),
-        _session_id(rules).cast(nw.String).alias(SESSION_ID),
+        _session_id(rules).cast(nw.String).fill_null("").alias(SESSION_ID),
         nw.lit(column).alias("column"),
         nw.col(column).alias("value"),
         nw.lit(reason).alias("reason"),
