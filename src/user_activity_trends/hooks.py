@@ -52,6 +52,8 @@ class RunHooks:
         inputs = [name for name in sorted(pipeline.inputs()) if not name.startswith("param")]
         for name in inputs:
             self._check_input(name, catalog)
+        if {"sessions", "new_sessions"} <= set(inputs):
+            self._refuse_new_sessions_early(catalog)
 
     @staticmethod
     def _check_input(name: str, catalog: CatalogProtocol[Any, Any]) -> None:
@@ -69,6 +71,14 @@ class RunHooks:
             raise InputFileError(msg)
         elif file.endswith((locations.SAMPLE_SESSIONS, locations.SAMPLE_NEW_SESSIONS)):
             logger.info("%s: the embedded sample, which is synthetic (%s)", name, file)
+
+    @staticmethod
+    def _refuse_new_sessions_early(catalog: CatalogProtocol[Any, Any]) -> None:
+        """Find out before training, not after it, that new sessions cannot be scored."""
+        from user_activity_trends.pipelines.inference.nodes import validate_new_sessions
+
+        names = ("params:columns", "params:recipes", "params:recipe")
+        validate_new_sessions(catalog.load("new_sessions"), *map(catalog.load, names))
 
     @hook_impl
     def before_node_run(self, node: Node) -> None:
