@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, RootModel, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError, model_validator
 
 from user_activity_trends.errors import SettingError
 from user_activity_trends.pipelines.clustering.params import ClusteringParams
@@ -12,7 +12,10 @@ from user_activity_trends.pipelines.data_processing.params import DataProcessing
 from user_activity_trends.pipelines.labelling.params import LabellingParams
 from user_activity_trends.recipes import RecipesParams
 from user_activity_trends.sessions.columns import ColumnsParams
-from user_activity_trends.sessions.rules import SESSION_ID
+from user_activity_trends.sessions.rules import ROW, SESSION_ID
+
+_OURS = (SESSION_ID, ROW, "segment", "segment_name")
+"""Names that our own tables have; a column of the user's of that name would be hidden."""
 
 
 class ProjectParams(BaseModel):
@@ -20,8 +23,8 @@ class ProjectParams(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    sessions_file: str | None = None
-    new_sessions_file: str | None = None
+    sessions_file: str | None = Field(None, min_length=1)
+    new_sessions_file: str | None = Field(None, min_length=1)
     recipe: str
     recipes: RecipesParams
     columns: ColumnsParams
@@ -38,20 +41,19 @@ class ProjectParams(BaseModel):
         return self
 
     @model_validator(mode="after")
-    def _features_have_no_other_role(self) -> Self:
+    def _columns_have_one_role(self) -> Self:
         columns = self.columns
-        taken = {
-            columns.id: "columns.id",
-            columns.outcome: "columns.outcome",
-            columns.period: "columns.period",
-            SESSION_ID: "the name of the session",
-            "segment": "a column of the results",
-            "segment_name": "a column of the results",
-        }
-        for name, recipe in self.recipes.root.items():
-            for column in recipe.columns:
-                if column in taken:
-                    msg = f"recipes.{name}.columns: {column} is {taken[column]}, not a feature"
+        taken = dict.fromkeys(_OURS, "a column of the results")
+        roles = [("columns.outcome", columns.outcome), ("columns.period", columns.period)]
+        for setting, name in [*roles, *(("columns.dimensions", n) for n in columns.dimensions)]:
+            if name in taken:
+                msg = f"{setting}: {name} is {taken[name]}; rename it in the file"
+                raise ValueError(msg)
+        taken |= {str(name): setting for setting, name in [("columns.id", columns.id), *roles]}
+        for recipe, chosen in self.recipes.root.items():
+            for name in chosen.columns:
+                if name in taken:
+                    msg = f"recipes.{recipe}.columns: {name} is {taken[name]}, not a feature"
                     raise ValueError(msg)
         return self
 

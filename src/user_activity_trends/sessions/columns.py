@@ -1,12 +1,21 @@
 """Which columns of a table mean what: the typed owner of ``columns`` in the parameters."""
 
-from typing import Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 Kind = Literal["count", "duration", "amount", "rate", "number"]
 """What a numeric cell may hold: count (0, 1, 2, ...), duration and amount (0 or more),
 rate (0 to 1), number (anything finite)."""
+
+
+def _as_written(value: Any) -> Any:
+    """Take a whole number, which YAML reads where no quotes are, for its digits."""
+    return str(value) if type(value) is int else value
+
+
+Spelling = Annotated[str, BeforeValidator(_as_written)]
+"""A value as it stands in the file."""
 
 
 class ValuesParams(BaseModel):
@@ -14,8 +23,10 @@ class ValuesParams(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    accepted: tuple[str, ...] = Field((), description="in order; empty accepts any value")
-    codes: dict[str, str] = Field({}, description="spelling in the file: what it stands for")
+    accepted: tuple[Spelling, ...] = Field((), description="in order; empty accepts any value")
+    codes: dict[Spelling, Spelling] = Field(
+        {}, description="spelling: what it stands for"
+    )
 
 
 class ColumnsParams(BaseModel):

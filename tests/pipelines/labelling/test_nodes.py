@@ -1,0 +1,235 @@
+"""Every session gets its own segment, and every segment the profile of its own sessions."""
+
+import copy
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from kedro.io import DataCatalog, MemoryDataset
+from kedro.runner import SequentialRunner
+from pydantic import ValidationError
+
+from user_activity_trends.errors import ModelMismatchError
+from user_activity_trends.pipelines.labelling import create_pipeline, nodes
+from user_activity_trends.pipelines.labelling.params import LabellingParams
+from user_activity_trends.segmentation.model import SegmentationModel, build_model, fingerprint
+from user_activity_trends.segmentation.profiles import wilson_interval
+from user_activity_trends.segmentation.scaling import FeatureScaler, FeatureScaling
+from user_activity_trends.sessions.columns import ColumnsParams
+
+SCALER = FeatureScaler(
+    transform="none",
+    scaler="minmax",
+    features=tuple(
+        FeatureScaling(column=name, median=None, center=0.0, scale=10.0)
+        for name in ("pages", "stay")
+    ),
+)
+
+
+class KeptDataset(MemoryDataset):
+    """Stays readable after the run, unlike an ordinary dataset in memory."""
+
+    def _release(self) -> None:
+        pass
+
+
+COLUMNS = ColumnsParams(outcome="bought", period="month")
+
+
+def trained(n_clusters: int = 2) -> SegmentationModel:
+    """Centroids at (0, 0) and (1, 1) in scaled units, for two clusters."""
+    scaled = np.array([[0.0, 0.1], [0.0, -0.1], [1.0, 0.9], [1.0, 1.1]])
+    return build_model(SCALER, scaled, n_clusters, 3, 0)
+
+
+def identities(model: SegmentationModel) -> dict[str, Any]:
+    low, high = model.predict(pd.DataFrame({"pages": [0.0, 10.0], "stay": [0.0, 10.0]}))
+    return {
+        "model": fingerprint(model),
+        "distance_limit": 0.01,
+        "segments": [
+            {"cluster": int(low), "segment": 1, "segment_name": "quiet"},
+            {"cluster": int(high), "segment": 2, "segment_name": "busy"},
+        ],
+    }
+
+
+def session_features() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "session_id": ["e", "b", "d", "a", "c"],
+            "pages": [0.0, 10.0, 0.0, 10.0, 3.0],
+            "stay": [0.0, 10.0, 4.0, 7.0, 0.0],
+        }
+    )
+
+
+def valid_sessions() -> pd.DataFrame:
+    """The same sessions in another order, with columns that the profile does not need."""
+    features = session_features().iloc[[3, 0, 4, 1, 2]].reset_index(drop=True)
+    bought = {"a": True, "b": False, "c": True, "d": False, "e": False}
+    features["bought"] = features["session_id"].map(bought)
+    return features.assign(month="May", region=["x", "y", "x", "y", "x"])
+
+
+def session_segments() -> pd.DataFrame:
+    model = trained()
+    return nodes.assign_segments(model, identities(model), session_features())
+
+
+def expected_profiles() -> pd.DataFrame:
+    quiet, busy = wilson_interval(1, 3), wilson_interval(1, 2)
+    return pd.DataFrame(
+        {
+            "segment": [1, 2],
+            "segment_name": ["quiet", "busy"],
+            "sessions": [3, 2],
+            "share": [0.6, 0.4],
+            "outcome_rate": [1 / 3, 1 / 2],
+            "ci_low": [quiet[0], busy[0]],
+            "ci_high": [quiet[1], busy[1]],
+            "mean_pages": [1.0, 10.0],
+            "mean_stay": [4 / 3, 8.5],
+        }
+    )
+
+
+def test_every_session_gets_its_segment_its_distance_and_its_margin() -> None:
+    diagonal = np.sqrt(2)
+    expected = pd.DataFrame(
+        {
+            "session_id": ["e", "b", "d", "a", "c"],
+            "segment": [1, 2, 1, 2, 1],
+            "segment_name": ["quiet", "busy", "quiet", "busy", "quiet"],
+            "distance": [0, 0, 0.4, 0.3, 0.3],
+            "margin": [
+                diagonal,
+                diagonal,
+                np.hypot(1, 0.6) - 0.4,
+                np.hypot(1, 0.7) - 0.3,
+                np.hypot(0.7, 1) - 0.3,
+            ],
+        }
+    )
+
+    pd.testing.assert_frame_equal(session_segments(), expected, atol=1e-12)
+
+
+def test_one_segment_has_no_margin() -> None:
+    model = trained(n_clusters=1)
+    known = identities(trained()) | {"model": fingerprint(model)}
+    known["segments"] = [{"cluster": 0, "segment": 1, "segment_name": "all"}]
+
+    found = nodes.assign_segments(model, known, session_features())
+
+    assert found["segment"].to_list() == [1] * 5
+    assert found["margin"].isna().all()
+    assert found["distance"][0] == pytest.approx(np.hypot(0.5, 0.5))
+
+
+def test_a_model_with_the_identities_of_another_is_refused() -> None:
+    model, other = trained(), trained(n_clusters=3)
+
+    with pytest.raises(ModelMismatchError, match=fingerprint(other)):
+        nodes.assign_segments(other, identities(model), session_features())
+
+
+def test_sessions_are_joined_by_id_and_not_by_order() -> None:
+    found = nodes.profile_segments(
+        session_segments(), valid_sessions(), session_features(), COLUMNS
+    )
+
+    pd.testing.assert_frame_equal(
+        found.reset_index(drop=True), expected_profiles(), check_dtype=False
+    )
+
+
+def test_without_an_outcome_the_profile_has_no_rate() -> None:
+    found = nodes.profile_segments(
+        session_segments(), valid_sessions(), session_features(), ColumnsParams()
+    )
+
+    without = expected_profiles().drop(columns=["outcome_rate", "ci_low", "ci_high"])
+    pd.testing.assert_frame_equal(found.reset_index(drop=True), without, check_dtype=False)
+
+
+def test_ids_may_be_numbers() -> None:
+    numbers = {name: place for place, name in enumerate("abcde", start=1)}
+    tables = [session_segments(), valid_sessions(), session_features()]
+    for table in tables:
+        table["session_id"] = table["session_id"].map(numbers)
+
+    found = nodes.profile_segments(*tables, COLUMNS)
+
+    pd.testing.assert_frame_equal(
+        found.reset_index(drop=True), expected_profiles(), check_dtype=False
+    )
+
+
+@pytest.mark.parametrize("name", ["distance", "margin", "sessions", "share"])
+def test_a_feature_may_have_the_name_of_a_column_of_ours(name: str) -> None:
+    renamed = {"pages": name}
+
+    found = nodes.profile_segments(
+        session_segments(),
+        valid_sessions().rename(columns=renamed),
+        session_features().rename(columns=renamed),
+        COLUMNS,
+    )
+
+    expected = expected_profiles().rename(columns={"mean_pages": f"mean_{name}"})
+    pd.testing.assert_frame_equal(found.reset_index(drop=True), expected, check_dtype=False)
+
+
+def test_no_node_changes_its_inputs() -> None:
+    model = trained()
+    inputs = (identities(model), session_features(), valid_sessions(), session_segments())
+    before = copy.deepcopy(inputs)
+    known, features, valid, segments = inputs
+
+    nodes.assign_segments(model, known, features)
+    nodes.profile_segments(segments, valid, features, COLUMNS)
+
+    assert known == before[0]
+    for table, old in zip(inputs[1:], before[1:], strict=True):
+        pd.testing.assert_frame_equal(table, old, check_exact=True)
+
+
+def test_the_stage_goes_from_the_model_in_use_to_profiles() -> None:
+    model = trained()
+    given = {
+        "segmentation_model": model,
+        "segment_identities": identities(model),
+        "session_features": session_features(),
+        "valid_sessions": valid_sessions(),
+        "params:columns": COLUMNS,
+    }
+    pipeline = create_pipeline()
+    assert pipeline.inputs() == set(given)
+    assert {node.name for node in pipeline.nodes} == {
+        "labelling.assign_segments",
+        "labelling.profile_segments",
+    }
+    made = ("session_segments", "segment_profiles")
+    catalog = DataCatalog(
+        {name: MemoryDataset(value) for name, value in given.items()}
+        | {name: KeptDataset() for name in made}
+    )
+
+    SequentialRunner().run(pipeline, catalog)
+
+    assert pipeline.all_outputs() == set(made)
+    assert catalog.load("session_segments")["segment"].to_list() == [1, 2, 1, 2, 1]
+    pd.testing.assert_frame_equal(
+        catalog.load("segment_profiles").reset_index(drop=True),
+        expected_profiles(),
+        check_dtype=False,
+    )
+
+
+def test_a_misspelt_setting_is_refused() -> None:
+    assert LabellingParams.model_validate({"names": {1: "Buyers"}}).names.root == {1: "Buyers"}
+    with pytest.raises(ValidationError, match="name\n"):
+        LabellingParams.model_validate({"names": {}, "name": {}})
