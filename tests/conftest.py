@@ -5,6 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from user_activity_trends import logs
+
+# conf/logging.yml, which Kedro applies when it is imported, needs the run's id on every record.
+logs.install()
+
 PROJECT = Path(__file__).resolve().parents[1]
 CANNOT_HAVE = "this machine cannot have"
 

@@ -9,6 +9,7 @@ import yaml
 
 from user_activity_trends.errors import SettingError
 from user_activity_trends.parameters import check_parameters
+from user_activity_trends.sessions.columns import ValuesParams
 
 BASE = Path(__file__).resolve().parents[1] / "conf" / "base"
 DELETE = object()
@@ -82,7 +83,6 @@ def test_the_committed_settings_are_accepted_with_their_values() -> None:
         ("columns.period", None),
         ("columns.values.VisitorType", {"codes": {"1": "New_Visitor"}}),
         ("columns.values.Revenue", {"codes": {"yes": "TRUE"}}),
-        ("columns.values.Month", {"codes": {1: "Jan"}}),
         ("columns.id", "session_id"),
         ("data_processing.max_rejected_share", 0),
         ("data_processing.max_rejected_share", 1),
@@ -343,7 +343,7 @@ def test_a_refusal_is_one_line_with_the_path_of_the_setting(
             "data_processing.max_rejected_share: ",
         ),
         ("labelling.names", {"first": "Buyers"}, "labelling.names.first."),
-        ("columns.values.Revenue.codes", {True: "TRUE"}, "columns.values.Revenue.codes.True"),
+        ("columns.values.Month.codes", {True: "Jan"}, "columns.values.Month.codes.1.[key]: "),
     ],
 )
 def test_a_wrong_type_is_refused_at_its_path(path: str, value: Any, start: str) -> None:
@@ -362,3 +362,9 @@ def test_all_refusals_come_at_once() -> None:
         "data_processing.max_rejected_share",
         "recipes.log.scaler",
     ]
+
+
+def test_a_code_may_be_a_number_without_quotes() -> None:
+    values = ValuesParams.model_validate({"accepted": [1, 2], "codes": {7: 1}})
+
+    assert values == ValuesParams(accepted=("1", "2"), codes={"7": "1"})

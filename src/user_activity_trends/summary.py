@@ -76,6 +76,8 @@ def _source(dataset: Any) -> str | None:
 
 
 def _where(dataset: Any) -> str:
+    if not hasattr(dataset, "_filepath"):
+        return type(dataset).__name__
     # Kedro has no public name for either.
     path, protocol = PurePosixPath(dataset._filepath), dataset._protocol  # noqa: SLF001
     version = dataset.resolve_save_version()

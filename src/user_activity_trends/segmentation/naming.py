@@ -93,10 +93,11 @@ def identify(
         ((scaled[clusters == cluster].mean() - scaled.mean()) / spread).to_dict()
         for cluster in order
     ]
-    called = [
-        names.get(number, f"{name} ({number})" if name in names.values() else name)
-        for number, name in enumerate(name_all(standing), start=1)
-    ]
+    called = [names.get(number, name) for number, name in enumerate(name_all(standing), start=1)]
+    for number in set(range(1, len(called) + 1)) - set(names):
+        # Somebody may have given this automatic name to another segment.
+        while called.count(called[number - 1]) > 1:
+            called[number - 1] += f" ({number})"
     return SegmentIdentities(
         model=model,
         distance_limit=float(np.quantile(distances, UNUSUAL_QUANTILE)),

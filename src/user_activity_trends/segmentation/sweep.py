@@ -53,6 +53,9 @@ def sweep(scaled: Matrix, counts: Iterable[int], restarts: int, random_state: in
         One row a k, up to the last for which k-means can tell so many sessions
         apart: ``k``; ``sse``, the sum of squared distances to the nearest
         centroid in scaled units; and the scores of ``PartitionScores``.
+
+    Raises:
+        DegenerateDataError: k-means cannot tell even the first number apart.
     """
     from sklearn.cluster import KMeans
     from sklearn.exceptions import ConvergenceWarning
@@ -67,6 +70,12 @@ def sweep(scaled: Matrix, counts: Iterable[int], restarts: int, random_state: in
             if len(np.unique(means.labels_)) < k:
                 break
             rows.append({"k": k, "sse": float(means.inertia_)} | judge(means.labels_))
+    if not rows:
+        msg = (
+            "the sessions differ by rounding only, too little to segment with "
+            "clustering.sweep.k_min as it is; lower it, or give other columns"
+        )
+        raise DegenerateDataError(msg)
     return pd.DataFrame(rows)
 
 

@@ -24,9 +24,7 @@ class ValuesParams(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     accepted: tuple[Spelling, ...] = Field((), description="in order; empty accepts any value")
-    codes: dict[Spelling, Spelling] = Field(
-        {}, description="spelling: what it stands for"
-    )
+    codes: dict[Spelling, Spelling] = Field({}, description="spelling: what it stands for")
 
 
 class ColumnsParams(BaseModel):

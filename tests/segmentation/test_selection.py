@@ -1,0 +1,223 @@
+"""Each way to choose k takes the k that it says, and the words say who disagrees."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from user_activity_trends.errors import DegenerateDataError, NoElbowError
+from user_activity_trends.segmentation.selection import (
+    Method,
+    choose,
+    collect_votes,
+    find_elbow,
+    verdict,
+)
+
+REAL = [1837.24, 684.91, 503.44, 371.74, 318.91, 287.45, 266.91, 247.34, 231.57, 217.49]
+"""The curve of the original recipe on the real data."""
+
+Votes = dict[str, int | None]
+VOTES: Votes = {
+    "elbow": 3,
+    "silhouette": 2,
+    "davies_bouldin": 5,
+    "calinski_harabasz": 2,
+}
+COUNTS = list(range(1, 11))
+
+
+def curve(sse: list[float], first: int = 1, **scores: list[float]) -> pd.DataFrame:
+    undefined = {
+        name: [np.nan] * len(sse) for name in ("silhouette", "davies_bouldin", "calinski_harabasz")
+    }
+    return pd.DataFrame({"k": range(first, first + len(sse)), "sse": sse} | undefined | scores)
+
+
+def votes(*found: int | None) -> Votes:
+    return dict(zip(VOTES, found, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("sse", "first", "elbow"),
+    [
+        (REAL, 1, 3),
+        ([1000.0, 600, 100, 90, 80, 70, 60, 50], 1, 3),
+        ([1000.0, 700, 400, 100, 92, 85, 79, 74], 1, 4),
+        ([100.0, 10, 9, 8], 5, 6),
+    ],
+)
+def test_the_elbow_is_where_the_curve_bends(sse: list[float], first: int, elbow: int) -> None:
+    assert find_elbow(curve(sse, first)) == elbow
+
+
+@pytest.mark.parametrize(
+    "sse",
+    [
+        [100.0, 90, 80, 70, 60],
+        [100.0, 10],
+        [100.0],
+        [100.0, 95, 80, 50, 0],
+    ],
+    ids=["straight", "two points", "one point", "bent the other way"],
+)
+def test_a_curve_that_does_not_bend_has_no_elbow(sse: list[float]) -> None:
+    assert find_elbow(curve(sse)) is None
+
+
+def test_every_criterion_votes_for_its_best_k() -> None:
+    swept = curve(
+        [1000.0, 600, 100, 90, 80, 70],
+        silhouette=[np.nan, 0.7, 0.5, 0.6, 0.2, 0.1],
+        davies_bouldin=[np.nan, 0.9, 0.8, 0.7, 0.4, 0.6],
+        calinski_harabasz=[np.nan, 10, 20, 30, 40, 50],
+    )
+
+    assert collect_votes(swept) == {
+        "elbow": 3,
+        "silhouette": 2,
+        "davies_bouldin": 5,
+        "calinski_harabasz": 6,
+    }
+
+
+def test_the_first_of_equal_scores_gets_the_vote() -> None:
+    swept = curve([9.0, 5, 4], silhouette=[np.nan, 0.5, 0.5], davies_bouldin=[np.nan, 0.2, 0.2])
+
+    found = collect_votes(swept)
+
+    assert (found["silhouette"], found["davies_bouldin"]) == (2, 2)
+
+
+def test_a_score_that_is_never_defined_does_not_vote() -> None:
+    assert collect_votes(curve([100.0, 0])) == votes(None, None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("method", "k"), [("elbow", 3), ("silhouette", 2), ("consensus", 2), ("fixed", 7)]
+)
+def test_each_method_takes_the_k_that_it_stands_for(method: Method, k: int) -> None:
+    assert choose(VOTES, COUNTS, method, n_clusters=7, fallback="silhouette") == (k, method)
+
+
+@pytest.mark.parametrize(
+    ("cast", "k"),
+    [
+        (votes(3, 3, 4, 4), 3),
+        (votes(4, 3, 4, 3), 3),
+        (votes(5, 4, 3, 2), 2),
+        (votes(6, 2, 6, 3), 6),
+        (votes(None, 5, None, 4), 4),
+        (votes(None, 5, 5, 4), 5),
+        (votes(9, None, None, None), 9),
+    ],
+)
+def test_the_consensus_is_the_most_frequent_vote_and_of_equals_the_smallest(
+    cast: Votes, k: int
+) -> None:
+    assert choose(cast, COUNTS, "consensus") == (k, "consensus")
+
+
+def test_no_elbow_is_an_error_that_names_the_settings_to_turn() -> None:
+    straight = collect_votes(curve([100.0, 90, 80, 70, 60], first=2))
+
+    with pytest.raises(NoElbowError) as caught:
+        choose(straight, [2, 3, 4, 5, 6], "elbow")
+
+    for named in (
+        "k = 2..6",
+        "clustering.sweep",
+        "k_min, k_max",
+        "clustering.selection.fallback",
+        "clustering.selection.method",
+        "n_clusters",
+        "parameters_clustering.yml",
+    ):
+        assert named in str(caught.value)
+
+
+@pytest.mark.parametrize(("fallback", "k"), [("silhouette", 2), ("consensus", 5), ("fixed", 8)])
+def test_the_fallback_decides_where_there_is_no_elbow(fallback: Method, k: int) -> None:
+    cast = votes(None, 2, 5, 5)
+
+    assert choose(cast, COUNTS, "elbow", n_clusters=8, fallback=fallback) == (k, fallback)
+
+
+def test_the_fallback_is_not_asked_where_there_is_an_elbow() -> None:
+    assert choose(VOTES, COUNTS, "elbow", n_clusters=8, fallback="fixed") == (3, "elbow")
+
+
+@pytest.mark.parametrize("asked", [1, 5])
+def test_a_fixed_k_that_the_sessions_do_not_allow_is_an_error(asked: int) -> None:
+    with pytest.raises(
+        DegenerateDataError, match=rf"clustering.selection.n_clusters = {asked}, .*k = 2\.\.4 only"
+    ):
+        choose(VOTES, [2, 3, 4], "fixed", n_clusters=asked)
+
+
+@pytest.mark.parametrize("asked", [2, 4])
+def test_a_fixed_k_at_the_end_of_the_range_is_allowed(asked: int) -> None:
+    assert choose(VOTES, [2, 3, 4], "fixed", n_clusters=asked) == (asked, "fixed")
+
+
+@pytest.mark.parametrize("method", ["silhouette", "consensus"])
+def test_a_method_that_is_not_defined_for_any_k_is_an_error(method: Method) -> None:
+    with pytest.raises(
+        DegenerateDataError, match=rf"clustering.selection.method = {method}, .*k = 1\.\.2;"
+    ):
+        choose(votes(None, None, None, None), [1, 2], method)
+
+
+def test_an_undefined_fallback_is_an_error_that_names_it() -> None:
+    with pytest.raises(DegenerateDataError, match="method = silhouette"):
+        choose(votes(None, None, 3, 3), COUNTS, "elbow", fallback="silhouette")
+
+
+@pytest.mark.parametrize(
+    ("k", "method", "asked", "cast", "reason", "others"),
+    [
+        (
+            3,
+            "elbow",
+            "elbow",
+            VOTES,
+            "the curve for k = 1..10 bends most there",
+            "; other criteria: silhouette 2, davies-bouldin 5, calinski-harabasz 2.",
+        ),
+        (
+            4,
+            "elbow",
+            "elbow",
+            votes(4, 4, 4, 4),
+            "the curve for k = 1..10 bends most there",
+            "; the other criteria agree: silhouette 4, davies-bouldin 4, calinski-harabasz 4.",
+        ),
+        (
+            2,
+            "silhouette",
+            "elbow",
+            votes(None, 2, None, 6),
+            "the silhouette is highest there (fallback: no elbow was found)",
+            "; other criteria: calinski-harabasz 6.",
+        ),
+        (
+            7,
+            "fixed",
+            "fixed",
+            votes(None, None, None, None),
+            "clustering.selection.n_clusters says so",
+            ".",
+        ),
+        (
+            2,
+            "consensus",
+            "consensus",
+            votes(3, 2, 2, 2),
+            "most criteria vote for it",
+            "; other criteria: elbow 3, silhouette 2, davies-bouldin 2, calinski-harabasz 2.",
+        ),
+    ],
+)
+def test_the_verdict_says_how_k_was_chosen_and_who_disagrees(  # noqa: PLR0913, PLR0917
+    k: int, method: Method, asked: Method, cast: Votes, reason: str, others: str
+) -> None:
+    assert verdict(k, method, asked, cast, COUNTS) == f"k = {k}: {reason}{others}"

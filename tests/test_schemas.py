@@ -1,0 +1,261 @@
+"""Each table's contract takes the right table and refuses a damaged one, rule by rule."""
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+import pandera.pandas as pa
+import pytest
+import yaml
+from pandera.errors import SchemaError, SchemaErrors
+
+from user_activity_trends import schemas
+from user_activity_trends.recipes import RecipeParams
+from user_activity_trends.sessions.columns import ColumnsParams
+from user_activity_trends.sessions.rules import find_defects, numbered, rules_for
+
+Damage = Callable[[pd.DataFrame], pd.DataFrame]
+Model = type[pa.DataFrameModel]
+
+
+def right_tables() -> dict[str, pd.DataFrame]:
+    gone = np.nan
+    sessions = pd.DataFrame({"session_id": [3, 1, 2], "pages": [0.5, 0.0, 1.0]})
+    return {
+        "RejectedSessions": pd.DataFrame(
+            {
+                "file": ["a.csv", "a.csv"],
+                "row": [1, 7],
+                "session_id": ["x", "7"],
+                "column": ["pages", "rate"],
+                "value": ["", "many"],
+                "reason": ["missing value", "not a number"],
+            }
+        ),
+        "Sessions": sessions.assign(pages=[0.5, gone, 1.0], month=["May", "May", None]),
+        "ScaledFeatures": sessions,
+        "ElbowCurve": pd.DataFrame(
+            {
+                "k": [1, 2, 3],
+                "sse": [9.0, 4.0, 0.0],
+                "silhouette": [gone, -1.0, 1.0],
+                "davies_bouldin": [gone, 0.0, 7.5],
+                "calinski_harabasz": [gone, 0.0, 1e6],
+            }
+        ),
+        "SessionSegments": pd.DataFrame(
+            {
+                "session_id": ["a", "b", "c"],
+                "segment": [2, 1, 1],
+                "segment_name": ["few", "many", "many"],
+                "distance": [0.0, 0.5, 2.0],
+                "margin": [gone, 0.0, 0.1],
+            }
+        ),
+        "SegmentProfiles": pd.DataFrame(
+            {
+                "segment": [1, 2],
+                "segment_name": ["many", "few"],
+                "sessions": [3, 1],
+                "share": [0.75, 0.25],
+                "outcome_rate": [0.0, 1.0],
+                "ci_low": [0.0, 0.2],
+                "ci_high": [0.6, 1.0],
+                "mean_pages": [-3.5, 4.0],
+            }
+        ),
+        "NewSessionSegments": pd.DataFrame(
+            {
+                "session_id": ["a", "b", "c"],
+                "segment": pd.array([2, None, 1], dtype="Int64"),
+                "segment_name": ["few", None, "many"],
+                "distance": [0.0, gone, 3.0],
+                "margin": [0.0, gone, gone],
+                "unusual": pd.array([False, None, True], dtype="boolean"),
+                "reason": ["", "pages: missing value", None],
+            }
+        ),
+    }
+
+
+def model_of(name: str) -> Model:
+    return getattr(schemas, name)
+
+
+def put(column: str, value: Any, row: int = 0) -> Damage:
+    """Put one value into one cell."""
+
+    def damaged(table: pd.DataFrame) -> pd.DataFrame:
+        values = table[column].to_list()
+        values[row] = value
+        return table.assign(**{column: values})
+
+    return damaged
+
+
+def without(column: str) -> Damage:
+    return lambda table: table.drop(columns=column)
+
+
+def as_text(column: str) -> Damage:
+    return lambda table: table.assign(**{column: table[column].map(lambda cell: f"cell {cell}")})
+
+
+def also(column: str, value: Any) -> Damage:
+    return lambda table: table.assign(**{column: value})
+
+
+GONE = float("nan")
+DAMAGED: list[tuple[str, str, Damage]] = [
+    ("RejectedSessions", "another column", also("note", "x")),
+    ("RejectedSessions", "row 0", put("row", 0)),
+    ("RejectedSessions", "row is text", as_text("row")),
+    ("RejectedSessions", "no reason", put("reason", "")),
+    ("RejectedSessions", "value is gone", put("value", None)),
+    *(("RejectedSessions", f"no {c}", without(c)) for c in right_tables()["RejectedSessions"]),
+    ("Sessions", "no ids", without("session_id")),
+    ("Sessions", "repeated id", put("session_id", 1)),
+    ("Sessions", "id is gone", put("session_id", None)),
+    ("ScaledFeatures", "no ids", without("session_id")),
+    ("ScaledFeatures", "repeated id", put("session_id", 1)),
+    ("ScaledFeatures", "gap", put("pages", GONE)),
+    ("ScaledFeatures", "infinite", put("pages", np.inf)),
+    ("ScaledFeatures", "infinite downwards", put("pages", -np.inf, row=2)),
+    ("ElbowCurve", "repeated k", put("k", 2)),
+    ("ElbowCurve", "k = 0", put("k", 0)),
+    ("ElbowCurve", "k is not whole", put("k", 1.5)),
+    ("ElbowCurve", "negative sse", put("sse", -1e-9)),
+    ("ElbowCurve", "sse is gone", put("sse", GONE)),
+    ("ElbowCurve", "silhouette below", put("silhouette", -1.01)),
+    ("ElbowCurve", "silhouette above", put("silhouette", 1.01)),
+    ("ElbowCurve", "negative davies_bouldin", put("davies_bouldin", -0.1)),
+    ("ElbowCurve", "negative calinski_harabasz", put("calinski_harabasz", -0.1)),
+    *(("ElbowCurve", f"no {c}", without(c)) for c in right_tables()["ElbowCurve"]),
+    ("SessionSegments", "repeated id", put("session_id", "b")),
+    ("SessionSegments", "segment 0", put("segment", 0)),
+    ("SessionSegments", "segment is gone", put("segment", None)),
+    ("SessionSegments", "name is gone", put("segment_name", None)),
+    ("SessionSegments", "name is a number", also("segment_name", 5)),
+    ("SessionSegments", "negative distance", put("distance", -0.1)),
+    ("SessionSegments", "distance is gone", put("distance", GONE)),
+    ("SessionSegments", "negative margin", put("margin", -0.1)),
+    *(("SessionSegments", f"no {c}", without(c)) for c in right_tables()["SessionSegments"]),
+    ("SegmentProfiles", "repeated segment", put("segment", 2)),
+    ("SegmentProfiles", "segment 0", put("segment", 0)),
+    ("SegmentProfiles", "repeated name", put("segment_name", "few")),
+    ("SegmentProfiles", "name is gone", put("segment_name", None)),
+    ("SegmentProfiles", "nobody in it", put("sessions", 0)),
+    ("SegmentProfiles", "shares above 1", put("share", 0.7501)),
+    ("SegmentProfiles", "shares below 1", put("share", 0.7499)),
+    ("SegmentProfiles", "a share above 1", lambda table: table.assign(share=[1.5, -0.5])),
+    *(
+        ("SegmentProfiles", f"{c} = {value}", put(c, value))
+        for c in ("outcome_rate", "ci_low", "ci_high")
+        for value in (-0.01, 1.01, GONE)
+    ),
+    *(
+        ("SegmentProfiles", f"no {c}", without(c))
+        for c in ("segment", "segment_name", "sessions", "share")
+    ),
+    ("NewSessionSegments", "segment 0", put("segment", 0)),
+    ("NewSessionSegments", "segment is not whole", put("segment", 1.5)),
+    ("NewSessionSegments", "negative distance", put("distance", -0.1)),
+    ("NewSessionSegments", "negative margin", put("margin", -0.1)),
+    ("NewSessionSegments", "unusual is text", put("unusual", "perhaps")),
+    ("NewSessionSegments", "neither scored nor explained", put("reason", "", row=1)),
+    ("NewSessionSegments", "neither, reason gone", put("reason", None, row=1)),
+    ("NewSessionSegments", "scored and explained", put("reason", "why", row=2)),
+    *(("NewSessionSegments", f"no {c}", without(c)) for c in right_tables()["NewSessionSegments"]),
+]
+
+
+@pytest.mark.parametrize("name", right_tables())
+def test_the_right_table_is_accepted_and_keeps_its_values(name: str) -> None:
+    table = right_tables()[name]
+
+    accepted = model_of(name).validate(table)
+
+    pd.testing.assert_frame_equal(accepted, table, check_dtype=False)
+
+
+@pytest.mark.parametrize("name", right_tables())
+def test_a_right_table_without_rows_is_accepted(name: str) -> None:
+    if name == "SegmentProfiles":
+        with pytest.raises(SchemaError, match="shares_add_up"):
+            model_of(name).validate(right_tables()[name].head(0))
+    else:
+        assert len(model_of(name).validate(right_tables()[name].head(0))) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "damage"), [pytest.param(m, how, id=f"{m}: {what}") for m, what, how in DAMAGED]
+)
+def test_a_damaged_table_is_refused(name: str, damage: Damage) -> None:
+    table = damage(right_tables()[name])
+
+    with pytest.raises((SchemaError, SchemaErrors)):
+        model_of(name).validate(table)
+
+
+def test_every_contract_is_tested() -> None:
+    contracts = {
+        name
+        for name, value in vars(schemas).items()
+        if isinstance(value, type) and issubclass(value, pa.DataFrameModel)
+    }
+
+    assert contracts == set(right_tables()) == {name for name, *_ in DAMAGED}
+
+
+def test_profiles_need_no_outcome() -> None:
+    table = right_tables()["SegmentProfiles"].drop(columns=["outcome_rate", "ci_low", "ci_high"])
+
+    pd.testing.assert_frame_equal(schemas.SegmentProfiles.validate(table), table)
+
+
+def test_cells_that_look_like_numbers_become_text() -> None:
+    table = right_tables()["RejectedSessions"].assign(file=5, session_id=[1, 7], value=[0.5, 1.0])
+
+    accepted = schemas.RejectedSessions.validate(table)
+
+    assert accepted["session_id"].to_list() == ["1", "7"]
+    assert accepted["file"].to_list() == ["5", "5"]
+
+
+def test_a_session_whose_id_is_missing_can_be_reported() -> None:
+    columns = ColumnsParams(id="key")
+    rules = rules_for(columns, RecipeParams(columns=("pages",)))
+    table = pd.DataFrame({"key": ["a", "", "c"], "pages": ["1", "2", "many"]})
+    checked = numbered(nw.from_native(table, eager_only=True), rules, "a.csv")
+
+    accepted = schemas.RejectedSessions.validate(find_defects(checked, rules, "a.csv").to_native())
+
+    assert accepted[["row", "column", "reason"]].to_numpy().tolist() == [
+        [2, "key", "missing value"],
+        [3, "pages", "not a number"],
+    ]
+
+
+@pytest.mark.parametrize("names", [("1", "2"), ("2024", "NA"), ("None", "nan"), ("Größe", "a, b")])
+def test_segments_keep_their_names_in_the_files_that_people_open(
+    names: tuple[str, str], project: Path
+) -> None:
+    """``labelling.names`` may be anything, also what pandas reads as number or gap."""
+    catalog = yaml.safe_load((project / "conf/base/catalog.yml").read_text(encoding="utf-8"))
+
+    def through_csv(dataset: str, table: pd.DataFrame) -> pd.DataFrame:
+        entry = catalog[dataset]
+        text = io.StringIO(table.to_csv(**entry["save_args"]))
+        loaded = pd.read_csv(text, **entry.get("load_args", {}))
+        return model_of(entry["validator"].rpartition(".")[2]).validate(loaded)
+
+    profiles = right_tables()["SegmentProfiles"].assign(segment_name=names)
+    scored = right_tables()["NewSessionSegments"].assign(segment_name=[names[0], None, names[1]])
+
+    assert through_csv("segment_profiles", profiles)["segment_name"].to_list() == [*names]
+    found = through_csv("new_session_segments", scored)["segment_name"]
+    assert [found[0], found[2]] == [*names]
