@@ -9,7 +9,12 @@ BIN := $(ENVIRONMENT)/bin
 unexport PYTHONDONTWRITEBYTECODE
 export DO_NOT_TRACK = 1
 
-# Values reach the recipes as environment variables, never as shell text.
+# Values reach the recipes as environment variables, as they were given: neither
+# make nor the shell looks for anything to expand in them.
+override SESSIONS := $(value SESSIONS)
+override NEW := $(value NEW)
+override RECIPE := $(value RECIPE)
+override PARAMS := $(value PARAMS)
 export SESSIONS NEW RECIPE PARAMS
 
 .PHONY: help run test check format bench viz real-data sample lock clean

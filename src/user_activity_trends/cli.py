@@ -1,6 +1,9 @@
 """``kedro run`` whose last words, if something is wrong, are one readable message."""
 
 import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -24,29 +27,26 @@ def explain(error: BaseException) -> str | None:
         which is a defect and keeps its traceback.
     """
     causes = [error]
-    while (cause := causes[-1].__cause__ or causes[-1].__context__) and cause not in causes:
+    while (cause := causes[-1].__cause__) and cause not in causes:
         causes.append(cause)
     ours = next((one for one in causes if isinstance(one, UserActivityTrendsError)), None)
     if ours is not None:
         return str(ours)
-    if isinstance(error, _expected()) or _is_about_the_command(error):
+    if isinstance(error, DatasetError):
+        # What a damaged file or a full disk raises; anything else is a defect of the dataset.
+        return str(error) if isinstance(causes[-1], (DatasetError, OSError, ValueError)) else None
+    if isinstance(error, _about_configuration()) or _is_about_the_command(error):
         return str(error)
     return None
 
 
-def _expected() -> tuple[type[BaseException], ...]:
+def _about_configuration() -> tuple[type[BaseException], ...]:
     from kedro.config import MissingConfigException
     from kedro.validation.exceptions import ParameterValidationError
     from omegaconf.errors import OmegaConfBaseException
     from yaml import YAMLError
 
-    return (
-        DatasetError,
-        MissingConfigException,
-        OmegaConfBaseException,
-        ParameterValidationError,
-        YAMLError,
-    )
+    return (MissingConfigException, OmegaConfBaseException, ParameterValidationError, YAMLError)
 
 
 def _is_about_the_command(error: BaseException) -> bool:
@@ -62,17 +62,27 @@ def _is_about_the_command(error: BaseException) -> bool:
 
 
 class _ReadableRun(click.Command):
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        with _readable():
+            return super().make_context(*args, **kwargs)
+
     def invoke(self, ctx: click.Context) -> Any:
-        try:
+        with _readable():
             return super().invoke(ctx)
-        except click.exceptions.ClickException:
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    try:
+        yield
+    except (click.exceptions.ClickException, click.exceptions.Exit, click.exceptions.Abort):
+        raise
+    except Exception as error:
+        message = explain(error)
+        if message is None:
             raise
-        except Exception as error:
-            message = explain(error)
-            if message is None:
-                raise
-            logger.error("%s", message)  # noqa: TRY400 (the traceback is for defects)
-            ctx.exit(1)
+        logger.error("%s", message)  # noqa: TRY400 (the traceback is for defects)
+        sys.exit(1)
 
 
 @click.group(name="user_activity_trends")
