@@ -214,3 +214,13 @@ def test_the_configured_formats_show_the_run(formatter: str, ending: str, projec
     logs.set_run_id("run 5")
 
     assert built.format(record("rate %d %%", 7)).endswith(ending)
+
+
+def test_every_line_of_a_message_has_the_id_of_its_run() -> None:
+    logs.set_run_id("2026-01-02T03.04.05.678Z")
+    record = logs.RunRecord("name", logging.ERROR, "f.py", 1, "one\ntwo\nthree", (), None)
+
+    text = logs.LinesFormatter("%(levelname)s %(run_id)s %(message)s").format(record)
+
+    run = "2026-01-02T03.04.05.678Z"
+    assert text.split("\n") == [f"ERROR {run} one", f"{run} two", f"{run} three"]

@@ -22,6 +22,15 @@ class RunRecord(logging.LogRecord):
         self.run_id = _run_id
 
 
+class LinesFormatter(logging.Formatter):
+    """Text whose second and later lines begin with the run's id as well."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Render one record."""
+        first, *others = super().format(record).split("\n")
+        return "\n".join([first, *(f"{_run_id} {line}" for line in others)])
+
+
 class JsonFormatter(logging.Formatter):
     """One JSON object a line: time, level, run_id, logger, message, and error if any."""
 
@@ -46,10 +55,14 @@ def install() -> None:
     and their levels, stays as that file says.
     """
     logging.setLogRecordFactory(RunRecord)
-    if os.environ.get(FORMAT_VARIABLE) == "json":
-        for name in (None, *logging.root.manager.loggerDict):
-            for handler in logging.getLogger(name).handlers:
+    as_json = os.environ.get(FORMAT_VARIABLE) == "json"
+    for name in (None, *logging.root.manager.loggerDict):
+        for handler in logging.getLogger(name).handlers:
+            text = handler.formatter
+            if as_json:
                 handler.setFormatter(JsonFormatter())
+            elif text is not None and "run_id" in (text._fmt or ""):  # noqa: SLF001
+                handler.setFormatter(LinesFormatter(text._fmt, text.datefmt))  # noqa: SLF001
 
 
 def check_format() -> None:

@@ -580,3 +580,17 @@ def test_a_pickle_of_the_old_file_survives_a_failed_one(
         pickle.dump([LONG, _Unwritable()], file)
 
     assert pickle.loads(target.read_bytes()) == [1, 2]  # noqa: S301 (written above)
+
+
+def test_an_empty_folder_of_a_version_is_removed_once_it_is_old(tmp_path: Path) -> None:
+    old, young, full = (
+        tmp_path / "model.pkl" / f"2026-01-0{day}T00.00.00.000Z" for day in (1, 2, 3)
+    )
+    for folder in (old, young, full):
+        folder.mkdir(parents=True)
+    (full / "model.pkl").write_bytes(b"model")
+    for folder in (old, full):
+        os.utime(folder, (time.time() - 61, time.time() - 61))
+
+    assert remove_leftovers(tmp_path) == [old]
+    assert sorted(tmp_path.rglob("*Z")) == [young, full]

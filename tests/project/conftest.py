@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kedro.framework.session import KedroSession
+from kedro.framework.project import settings
 from kedro.framework.startup import bootstrap_project
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -42,7 +42,7 @@ def run(in_project: Path, data_root: Path) -> Callable[..., None]:
     def run_session(
         *, pipeline: str | None = None, env: str = "test", conf: str | None = None, **params: Any
     ) -> None:
-        with KedroSession.create(
+        with settings.SESSION_CLASS.create(
             project_path=in_project, env=env, runtime_params=params, conf_source=conf
         ) as session:
             session.run(pipeline_names=[pipeline] if pipeline else None)
@@ -64,7 +64,8 @@ class Finished:
         """Return the last message on standard error, without level and run id."""
         lines = self.err.rstrip().splitlines()
         start = max(i for i, line in enumerate(lines) if line.startswith("ERROR"))
-        return "\n".join([lines[start].split(maxsplit=2)[2], *lines[start + 1 :]])
+        _, run_id, first = lines[start].split(maxsplit=2)
+        return "\n".join([first, *(one.removeprefix(f"{run_id} ") for one in lines[start + 1 :])])
 
 
 @pytest.fixture

@@ -23,6 +23,8 @@ _HOST = socket.gethostname().replace(".", "-")
 _NAME = re.compile(rf"\..+\.(?P<host>[^.]+)\.(?P<process>[0-9]+)\.[0-9a-f]{{8}}{re.escape(SUFFIX)}")
 _ABANDONED = 24 * 60 * 60
 """Seconds after which a partial file of another machine counts as left by the dead."""
+_SETTLED = 60
+"""Seconds after which an empty folder is no longer one that is about to get its file."""
 
 
 class _ReplacingFile(io.FileIO):
@@ -138,7 +140,7 @@ def remove_leftovers(root: Path) -> list[Path]:
         root: Folder that holds the outputs; it need not exist.
 
     Returns:
-        The files that were removed.
+        The files and empty folders of versions that were removed.
     """
     removed = []
     for partial in sorted(root.rglob(f".*{SUFFIX}")):
@@ -152,9 +154,13 @@ def remove_leftovers(root: Path) -> list[Path]:
         if abandoned:
             partial.unlink(missing_ok=True)
             removed.append(partial)
-            # A version's folder that holds nothing else is a leftover as well.
-            if not any(partial.parent.iterdir()):
-                partial.parent.rmdir()
+    # Kedro makes a version's folder before its file: empty, it is a leftover as well.
+    emptied = {partial.parent for partial in removed}
+    for folder in sorted(root.rglob("*-*-*T*Z")):
+        settled = folder in emptied or time.time() - folder.stat().st_mtime > _SETTLED
+        if folder.is_dir() and settled and not any(folder.iterdir()):
+            folder.rmdir()
+            removed.append(folder)
     return removed
 
 

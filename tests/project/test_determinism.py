@@ -1,0 +1,147 @@
+"""The same input gives the same bytes, and they go where they are told to and nowhere else."""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pytest
+import yaml
+
+PROJECT = Path(__file__).resolve().parents[2]
+CATALOG = yaml.safe_load((PROJECT / "conf/base/catalog.yml").read_text(encoding="utf-8"))
+OUTPUTS = {
+    name: dataset
+    for name, dataset in CATALOG.items()
+    if not name.startswith("_") and dataset["metadata"]["kedro-viz"]["layer"] != "raw"
+}
+PLACES = {PurePosixPath(one["filepath"].removeprefix("${_out}/")) for one in OUTPUTS.values()}
+VERSIONED = {
+    PurePosixPath(one["filepath"]).name for one in OUTPUTS.values() if one.get("versioned")
+}
+SUMMARY = PurePosixPath("08_reporting/run_summary.json")
+COMPARED = {".csv", ".json", ".parquet"}
+
+Contents = dict[PurePosixPath, list[str]]
+
+
+def _contents(root: Path) -> Contents:
+    """Hash every file below ``root``: by its place without the version, the oldest first."""
+    found: Contents = {}
+    for path in sorted(root.rglob("*")):
+        if path.is_file():
+            place = PurePosixPath(path.relative_to(root))
+            if path.name in VERSIONED:
+                place = place.parent.parent
+            content = hashlib.sha256(path.read_bytes()).hexdigest()
+            found.setdefault(place, []).append(content)
+    return found
+
+
+def _without_timings(summary: Path) -> Any:
+    told = json.loads(summary.read_text(encoding="utf-8"))
+    del told["run_id"], told["results"]  # the version is part of both
+    return told | {"seconds": [*told["seconds"]]}
+
+
+def _assert_same(one: Path, other: Path) -> None:
+    first, second = _contents(one), _contents(other)
+    assert set(first) == set(second) == PLACES
+    for place in PLACES - {SUMMARY}:
+        if place.suffix in COMPARED:
+            assert first[place][-1] == second[place][-1], place
+    assert _without_timings(one / SUMMARY) == _without_timings(other / SUMMARY)
+
+
+def test_hash_seed_threads_and_place_do_not_matter_on_the_whole_sample(
+    kedro: Callable[..., Any], tmp_path: Path
+) -> None:
+    for name, seed, threads in (("one", "0", "1"), ("the other", "1", "2")):
+        finished = kedro(
+            "run",
+            DATA_ROOT=str(tmp_path / name),
+            PYTHONHASHSEED=seed,
+            OMP_NUM_THREADS=threads,
+            OPENBLAS_NUM_THREADS=threads,
+        )
+        assert finished.code == 0, finished.err
+
+    _assert_same(tmp_path / "one", tmp_path / "the other")
+    quality = json.loads((tmp_path / "one/08_reporting/data_quality.json").read_text())
+    assert quality["rows_read"] == 12_330
+
+
+def test_a_second_run_writes_the_same_bytes_again(
+    run: Callable[..., None], data_root: Path
+) -> None:
+    run()
+    first = _contents(data_root)
+    run()
+    second = _contents(data_root)
+
+    assert set(first) == set(second) == PLACES
+    for place in PLACES - {SUMMARY}:
+        if place.suffix in COMPARED:
+            runs = 2 if place.name in VERSIONED else 1
+            assert second[place] == first[place] * runs, place
+
+
+def test_another_recipe_writes_beside_what_is_in_use(
+    run: Callable[..., None], data_root: Path
+) -> None:
+    run()
+    before = _contents(data_root)
+
+    run(recipe="log")
+
+    after = _contents(data_root)
+    beside = PurePosixPath("recipes/log")
+    assert {place: after[place] for place in before} == before
+    assert after.keys() - before.keys() == {beside / place for place in PLACES}
+    features = PurePosixPath("04_feature/session_features.parquet")
+    assert after[beside / features] != after[features]
+
+
+def _snapshot(folder: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(folder)): (
+            hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "folder"
+        )
+        for path in folder.rglob("*")
+    }
+
+
+@pytest.mark.parametrize("recipe", ["base", "log"])
+def test_data_root_moves_all_outputs(recipe: str, tmp_path: Path) -> None:
+    """In a copy of the project, so that nothing else can change it meanwhile."""
+    copy, root = tmp_path / "project", tmp_path / "elsewhere"
+    shutil.copytree(PROJECT / "src", copy / "src", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("conf", "data/01_raw", "tests/data"):
+        shutil.copytree(PROJECT / name, copy / name)
+    for name in ("pyproject.toml", ".telemetry"):
+        shutil.copy(PROJECT / name, copy)
+    (copy / "logs").mkdir()
+    # Kedro-Viz, where it is installed, writes what it shows of a run.
+    (copy / ".viz").mkdir()
+    before = _snapshot(copy)
+
+    variables = {name: value for name, value in os.environ.items() if "COVERAGE" not in name}
+    command = ["run", "--env", "test", "--params", f"recipe={recipe}"]
+    subprocess.run(
+        [sys.executable, "-m", "kedro", *command],
+        cwd=copy,
+        env=variables | {"DATA_ROOT": str(root), "PYTHONDONTWRITEBYTECODE": "1"},
+        check=True,
+        capture_output=True,
+    )
+
+    changed = {name for name, _ in _snapshot(copy).items() ^ before.items()}
+    assert {PurePosixPath(name).parts[0] for name in changed} - {".viz"} == {"logs"}
+    moved = root if recipe == "base" else root / "recipes" / recipe
+    assert set(_contents(moved)) == PLACES
+    assert len(_contents(root)) == len(PLACES)
