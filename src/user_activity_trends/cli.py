@@ -34,10 +34,17 @@ def explain(error: BaseException) -> str | None:
         return str(ours)
     if isinstance(error, DatasetError):
         # What a damaged file or a full disk raises; anything else is a defect of the dataset.
-        return str(error) if isinstance(causes[-1], (DatasetError, OSError, ValueError)) else None
+        damaged = isinstance(causes[-1], (DatasetError, OSError, ValueError))
+        return str(error) if damaged or isinstance(error, _invalid_data()) else None
     if isinstance(error, _about_configuration()) or _is_about_the_command(error):
         return str(error)
     return None
+
+
+def _invalid_data() -> type[BaseException]:
+    from kedro.validation.exceptions import DataValidationError
+
+    return DataValidationError
 
 
 def _about_configuration() -> tuple[type[BaseException], ...]:

@@ -20,8 +20,8 @@ RESULTS = (
 
 _ROWS = ("rows_read", "rows_accepted", "rows_rejected")
 _SEGMENT = ("segment", "segment_name", "sessions", "share", "outcome_rate")
-_WIDTH = 132
-"""Columns of the table where there is no terminal: paths of versioned files fit."""
+_WIDTH = 1_000
+"""Columns of the table where there is no terminal: no path is ever cut in two."""
 
 
 def collect(
@@ -88,7 +88,6 @@ def _where(dataset: Any) -> str:
 def show(summary: dict[str, Any]) -> None:
     """Print the summary on standard output."""
     from rich.console import Console
-    from rich.padding import Padding
 
     console = Console(highlight=False)
     if not console.is_terminal:
@@ -96,7 +95,8 @@ def show(summary: dict[str, Any]) -> None:
     console.print()
     for block in (_facts(summary), _segments(summary), _results(summary)):
         if block.row_count:
-            console.print(Padding(block, (0, 0, 1, 0)))
+            console.print(block)
+            console.print()
 
 
 def _facts(summary: dict[str, Any]) -> Any:

@@ -121,3 +121,8 @@ def test_the_input_stays_as_it_was() -> None:
 
     pd.testing.assert_frame_equal(sessions, new_sessions(), check_exact=True)
     assert identities == named(model)
+
+
+def test_damaged_identities_are_refused() -> None:
+    with pytest.raises(ModelMismatchError, match="2 of its values are not as they must be"):
+        label(None, {"model": "x"}, pd.DataFrame())  # type: ignore[arg-type]

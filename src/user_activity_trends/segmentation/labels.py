@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pydantic import ValidationError
 
 from user_activity_trends.errors import ModelMismatchError
 from user_activity_trends.segmentation.model import SegmentationModel, assign, fingerprint
@@ -28,7 +29,15 @@ def label(
         ModelMismatchError: Model and identities come from different runs, or the
             sessions lack a column that the model takes.
     """
-    known = SegmentIdentities.model_validate(identities)
+    try:
+        known = SegmentIdentities.model_validate(identities)
+    except ValidationError as error:
+        msg = (
+            "segment_identities is damaged or of another version of this project: "
+            f"{error.error_count()} of its values are not as they must be; train again "
+            "(kedro run --pipelines training)"
+        )
+        raise ModelMismatchError(msg) from error
     if known.model != fingerprint(model):
         msg = (
             f"segment_identities belong to model {known.model}, but segmentation_model is "

@@ -104,7 +104,7 @@ def check_rejected_share(  # noqa: PLR0913, PLR0917 (one argument an input)
     Raises:
         CellsError: More rows than allowed have a defect, or a value is missing
             and the recipe says ``missing: fail``.
-        DegenerateDataError: The accepted sessions are all the same.
+        DegenerateDataError: No session was accepted, or all are the same.
     """
     table = nw.from_native(sessions, eager_only=True)
     file = sessions.attrs.get("file", "sessions")
@@ -132,6 +132,9 @@ def check_rejected_share(  # noqa: PLR0913, PLR0917 (one argument an input)
     if processing.duplicates == "drop":
         checked = checked.filter(~nw.col(ROW).is_in(quality.repeated_rows(table)))
     accepted = typed(checked, rules, defects["row"])
+    if accepted.is_empty():
+        msg = f"{file}: none of {len(table)} sessions was accepted; see rejected_sessions"
+        raise DegenerateDataError(msg)
     if not _varying(accepted, chosen):
         msg = (
             f"{file}: all {len(accepted)} accepted sessions are the same in "
@@ -149,8 +152,6 @@ def _listed(counts: dict[str, int], most: int = 8) -> str:
 
 
 def _varying(sessions: nw.DataFrame[Any], recipe: RecipeParams) -> list[str]:
-    if sessions.is_empty():
-        return []
     low, high = (
         sessions.select(nw.col(*recipe.columns).min()).rows(named=True)[0],
         sessions.select(nw.col(*recipe.columns).max()).rows(named=True)[0],
