@@ -40,7 +40,7 @@ run: $(ENVIRONMENT)/runtime.installed ## Run the main job; SESSIONS=PATH NEW=PAT
 	exec $(BIN)/kedro run --params "$$params"
 
 test: $(ENVIRONMENT)/dev.installed ## Run all tests, with coverage
-	@$(BIN)/python -m pytest --numprocesses 2 --cov --cov-report term
+	@$(BIN)/python -m pytest --numprocesses 2 --dist worksteal --cov --cov-report term
 
 check: $(ENVIRONMENT)/dev.installed ## Lint, format, types, import contracts, pins
 	@$(BIN)/ruff check .

@@ -26,7 +26,7 @@ def _shared(name: str) -> Path:
     folder = Path(os.environ.get("SHARED_DATA", PROJECT.parent / "shared/data"))
     path = folder / name
     if not path.exists():
-        pytest.skip(f"needs {path}, which is not there")
+        pytest.skip(f"{CANNOT_HAVE} {path}: the public data set is not part of the project")
     return path
 
 

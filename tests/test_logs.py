@@ -224,3 +224,14 @@ def test_every_line_of_a_message_has_the_id_of_its_run() -> None:
 
     run = "2026-01-02T03.04.05.678Z"
     assert text.split("\n") == [f"ERROR {run} one", f"{run} two", f"{run} three"]
+
+
+def test_the_folder_of_a_log_file_is_made(tmp_path: Path) -> None:
+    handler = logging.FileHandler(tmp_path / "not there" / "run.log", delay=True)
+    logging.getLogger().addHandler(handler)
+    try:
+        logs.install()
+    finally:
+        logging.getLogger().removeHandler(handler)
+
+    assert (tmp_path / "not there").is_dir()

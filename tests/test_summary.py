@@ -326,3 +326,14 @@ def test_a_run_that_made_nothing_of_note_prints_its_seconds(
 
 def test_the_planted_table_of_new_sessions_is_one_that_a_run_can_write() -> None:
     assert len(NewSessionSegments.validate(SCORED)) == 4
+
+
+def test_duplicates_that_were_dropped_are_told(
+    catalog: DataCatalog, capsys: pytest.CaptureFixture[str]
+) -> None:
+    catalog.save("data_quality", QUALITY | {"duplicates": "dropped", "duplicate_rows": 50})
+
+    found = gathered(catalog, {"data_quality"})
+
+    assert found["rows"]["duplicates_dropped"] == 50
+    assert any(line.endswith(", 50 duplicates dropped") for line in printed(found, capsys))

@@ -34,7 +34,9 @@ def explain(error: BaseException) -> str | None:
         return str(ours)
     if isinstance(error, DatasetError):
         # What a damaged file or a full disk raises; anything else is a defect of the dataset.
-        damaged = isinstance(causes[-1], (DatasetError, OSError, ValueError))
+        # A package that is not installed and a wrong argument are matters of the catalog.
+        known = (DatasetError, ImportError, OSError, TypeError, ValueError)
+        damaged = isinstance(causes[-1], known)
         return str(error) if damaged or isinstance(error, _invalid_data()) else None
     if isinstance(error, _about_configuration()) or _is_about_the_command(error):
         return str(error)

@@ -5,6 +5,8 @@ what to do about it. The command line prints the message alone, without a
 traceback, and exits with 1.
 """
 
+from collections.abc import Iterable
+
 
 class UserActivityTrendsError(Exception):
     """Root of all errors that the project raises on purpose."""
@@ -44,3 +46,12 @@ class ModelMismatchError(UserActivityTrendsError):
 
 class RealDataError(UserActivityTrendsError):
     """The public data set could not be downloaded, or is not the one expected."""
+
+
+def listed(names: Iterable[str]) -> str:
+    r"""List names that come from outside; what a terminal would obey is shown escaped.
+
+    >>> listed(["pages", "\x1b[31mred"])
+    "pages, '\\x1b[31mred'"
+    """
+    return ", ".join(name if name.isprintable() else repr(name) for name in names)

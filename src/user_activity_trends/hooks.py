@@ -15,6 +15,7 @@ from kedro.pipeline.node import Node
 from user_activity_trends import locations, logs, summary
 from user_activity_trends.errors import InputFileError
 from user_activity_trends.files import atomic
+from user_activity_trends.files.session_table import SessionTableDataset
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +28,7 @@ class RunHooks:
         self._begun = 0.0
         self._started: dict[str, float] = {}
         self._seconds: dict[str, float] = {}
+        self._saved: set[str] = set()
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
@@ -44,7 +46,9 @@ class RunHooks:
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]
     ) -> None:
         """Remove what a run that died has left, and make sure that the inputs are there."""
-        del run_params
+        self._saved.clear()
+        given = (run_params["runtime_params"] or {}).get("new_sessions_file")
+        self._score_the_sample_with_the_sample_only(catalog, given)
         self._started, self._seconds = {}, defaultdict(float)
         if self._output_root is not None:
             for leftover in atomic.remove_leftovers(self._output_root):
@@ -56,9 +60,24 @@ class RunHooks:
             self._refuse_new_sessions_early(catalog)
 
     @staticmethod
+    def _score_the_sample_with_the_sample_only(
+        catalog: CatalogProtocol[Any, Any], given: str | None
+    ) -> None:
+        """Score nothing if sessions of somebody's own come without new ones."""
+        sessions, new = (
+            getattr(catalog[name], "file", None) or "" for name in ("sessions", "new_sessions")
+        )
+        of_ones_own = not sessions.endswith(locations.SAMPLE_SESSIONS)
+        if of_ones_own and new.endswith(locations.SAMPLE_NEW_SESSIONS) and not given:
+            catalog["new_sessions"] = SessionTableDataset(filepath=None)
+
+    @staticmethod
     def _check_input(name: str, catalog: CatalogProtocol[Any, Any]) -> None:
         dataset = catalog[name]
         file = getattr(dataset, "file", "")
+        if file is None and name == "sessions":
+            msg = "sessions: no file is given; name one (sessions_file)"
+            raise InputFileError(msg)
         if file is None:
             logger.info("%s: no file is given, so nothing is scored", name)
         elif not dataset.exists():
@@ -75,10 +94,10 @@ class RunHooks:
     @staticmethod
     def _refuse_new_sessions_early(catalog: CatalogProtocol[Any, Any]) -> None:
         """Find out before training, not after it, that new sessions cannot be scored."""
-        from user_activity_trends.pipelines.inference.nodes import validate_new_sessions
+        from user_activity_trends.pipelines.inference.nodes import check_new_sessions
 
         names = ("params:columns", "params:recipes", "params:recipe")
-        validate_new_sessions(catalog.load("new_sessions"), *map(catalog.load, names))
+        check_new_sessions(catalog.load("new_sessions"), *map(catalog.load, names))
 
     @hook_impl
     def before_node_run(self, node: Node) -> None:
@@ -91,20 +110,21 @@ class RunHooks:
         self._started.setdefault(node.name, time.perf_counter())
 
     @hook_impl
-    def after_dataset_saved(self, node: Node) -> None:
+    def after_dataset_saved(self, dataset_name: str, node: Node) -> None:
         """Add what passed, until its last output, to the node's stage."""
+        self._saved.add(dataset_name)
         now = time.perf_counter()
         self._seconds[str(node.namespace)] += now - self._started[node.name]
         self._started[node.name] = now
 
     @hook_impl
     def after_pipeline_run(
-        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]
+        self, run_params: dict[str, Any], catalog: CatalogProtocol[Any, Any]
     ) -> None:
         """Save ``run_summary`` and show it."""
         written = summary.collect(
             catalog,
-            pipeline.all_outputs(),
+            self._saved,
             run_id=run_params["run_id"],
             recipe=catalog.load("params:recipe"),
             seconds=dict(self._seconds) | {"total": time.perf_counter() - self._begun},

@@ -1,4 +1,6 @@
-"""Where inputs and outputs are: resolvers for ``catalog.yml``."""
+"""Where inputs and outputs are: the sample, and resolvers for ``conf/``."""
+
+import os
 
 SAMPLE_SESSIONS = "data/01_raw/sample_sessions.csv"
 SAMPLE_NEW_SESSIONS = "data/01_raw/sample_new_sessions.csv"
@@ -17,19 +19,6 @@ def output_root(data_root: str, recipe: str) -> str:
     return root if recipe == "base" else f"{root.rstrip('/')}/recipes/{recipe}"
 
 
-def new_sessions_file(sessions_file: str, given: str | None) -> str | None:
-    """Return the file of sessions to score.
-
-    The sample is scored with the sample only: whoever brings sessions of their
-    own and no new ones scores nothing.
-
-    >>> new_sessions_file("data/01_raw/sample_sessions.csv", None)
-    'data/01_raw/sample_new_sessions.csv'
-    >>> new_sessions_file("mine.csv", None) is None
-    True
-    >>> new_sessions_file("mine.csv", "new.csv")
-    'new.csv'
-    """
-    if given:
-        return given
-    return SAMPLE_NEW_SESSIONS if sessions_file == SAMPLE_SESSIONS else None
+def environment_variable(name: str, default: str | None = None) -> str | None:
+    """Return an environment variable; one that is empty counts as one that is not set."""
+    return os.environ.get(name) or default

@@ -4,6 +4,7 @@ import json
 import logging
 import os
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from user_activity_trends.errors import SettingError
@@ -58,6 +59,8 @@ def install() -> None:
     as_json = os.environ.get(FORMAT_VARIABLE) == "json"
     for name in (None, *logging.root.manager.loggerDict):
         for handler in logging.getLogger(name).handlers:
+            if isinstance(handler, logging.FileHandler):
+                Path(handler.baseFilename).parent.mkdir(parents=True, exist_ok=True)
             text = handler.formatter
             if as_json:
                 handler.setFormatter(JsonFormatter())

@@ -1,14 +1,13 @@
 """Settings of the Kedro project."""
 
-import os
 import warnings
 from typing import Any
 
 from user_activity_trends import logs
 from user_activity_trends.files import atomic
 from user_activity_trends.hooks import RunHooks
-from user_activity_trends.locations import new_sessions_file, output_root
-from user_activity_trends.session import RunSession
+from user_activity_trends.kedro_session import RunSession
+from user_activity_trends.locations import environment_variable, output_root
 
 # Kedro registers its resolvers through a name that OmegaConf 2.4 calls deprecated.
 warnings.filterwarnings("ignore", message=r"register_new_resolver\(\) is deprecated")
@@ -25,8 +24,7 @@ CONFIG_LOADER_ARGS: dict[str, Any] = {
     # An environment overrides leaves; without this its keys would replace whole blocks.
     "merge_strategy": {"parameters": "soft", "catalog": "soft", "globals": "soft"},
     "custom_resolvers": {
-        "oc.env": os.environ.get,
-        "new_sessions_file": new_sessions_file,
+        "oc.env": environment_variable,
         "output_root": output_root,
     },
 }

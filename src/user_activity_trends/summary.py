@@ -50,6 +50,8 @@ def collect(
     if "data_quality" in produced:
         quality = catalog.load("data_quality")
         found["rows"] = {"file": quality["file"]} | {name: quality[name] for name in _ROWS}
+        if quality.get("duplicates") == "dropped":
+            found["rows"]["duplicates_dropped"] = quality["duplicate_rows"]
     if "cluster_choice" in produced:
         choice = catalog.load("cluster_choice")
         found["clusters"] = {"k": choice["k"], "verdict": choice["verdict"]}
@@ -103,7 +105,10 @@ def _facts(summary: dict[str, Any]) -> Any:
     table = _two_columns()
     if rows := summary.get("rows"):
         read, accepted, rejected = (rows[name] for name in _ROWS)
-        _add(table, "sessions", f"{read:,} read, {accepted:,} accepted, {rejected:,} rejected")
+        told = f"{read:,} read, {accepted:,} accepted, {rejected:,} rejected"
+        if dropped := rows.get("duplicates_dropped"):
+            told += f", {dropped:,} duplicates dropped"
+        _add(table, "sessions", told)
     if clusters := summary.get("clusters"):
         _add(table, "segments", clusters["verdict"])
     if new := summary.get("new_sessions"):

@@ -20,6 +20,7 @@ from kedro.io import DatasetError
 from kedro_datasets.pickle import PickleDataset
 from sklearn.cluster import KMeans
 from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import MinMaxScaler
 
 from user_activity_trends.errors import UntrustedModelError
 from user_activity_trends.files import model_pickle
@@ -359,3 +360,43 @@ def test_bytes_that_are_no_pickle_are_refused(content: bytes) -> None:
 def test_a_harmless_pickle_that_is_no_model_is_refused(other: Any) -> None:
     with pytest.raises(UntrustedModelError, match="not a model"):
         _load(pickle.dumps(other))
+
+
+class _Called:
+    """Pickles as a call of ``function`` with ``arguments``, and a state to build on the result."""
+
+    def __init__(self, function: Any, *arguments: Any, state: Any = None) -> None:
+        self._call = (function, arguments, state)
+
+    def __reduce__(self) -> Any:
+        function, arguments, state = self._call
+        return (function, arguments) if state is None else (function, arguments, state)
+
+
+def _pointers_of_an_array() -> Any:
+    return _Called(np.ndarray, (9,), np.dtype("O"), b"A" * 72)
+
+
+def _pointers_of_a_changed_type() -> Any:
+    plain = _Called(np.dtype, "O8", False, True, state=(3, "|", None, None, None, -1, -1, 0))  # noqa: FBT003
+    return _Called(np._core.numeric._frombuffer, b"A" * 72, plain, (9,), "C")  # noqa: SLF001
+
+
+def _type_of_another_kind() -> Any:
+    return _Called(np.dtype, "V72")
+
+
+@pytest.mark.parametrize(
+    "make", [_pointers_of_an_array, _pointers_of_a_changed_type, _type_of_another_kind]
+)
+def test_bytes_of_a_pickle_never_become_pointers(make: Any) -> None:
+    with pytest.raises(UntrustedModelError):
+        _load(_dump({"feature_names_in_": make()}))
+
+    assert np.dtype("O").hasobject
+    assert np.array(["still", "objects"], dtype=object).tolist() == ["still", "objects"]
+
+
+def test_a_pipeline_of_other_steps_is_no_model() -> None:
+    with pytest.raises(UntrustedModelError, match="not a model: it holds a Pipeline"):
+        _load(_dump(Pipeline([("scale", MinMaxScaler())])))

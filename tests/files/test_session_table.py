@@ -337,11 +337,16 @@ def test_another_separator_is_found_and_named(header: str, separator: str, compl
         pytest.param(b'a,b\n\n\n1,2\n"1,2\n1,2\n', 5, id="after blank lines"),
         pytest.param(b'a,b\n"1,2\n"1",2\n', 2, id="closed by the next quote"),
         pytest.param(b'a,b\n1,2\n"1"x,2\n', 3, id="text after the closing quote"),
-        pytest.param(b"a,b\n1,2\n1\r5,2\n", 3, id="a bare carriage return"),
     ],
 )
 def test_a_broken_record_is_named_by_the_line_where_it_starts(content: bytes, line: int) -> None:
     assert _refusal(content).startswith(f"in.csv: the record that starts in line {line} is broken")
+
+
+def test_a_bare_carriage_return_is_told_apart_from_an_open_quote() -> None:
+    assert _refusal(b"a,b\n1,2\n1\r5,2\n") == (
+        "in.csv: line 3 has carriage returns alone as line ends; save the file with LF or CRLF"
+    )
 
 
 def test_an_open_quote_stops_at_the_field_limit(monkeypatch: pytest.MonkeyPatch) -> None:

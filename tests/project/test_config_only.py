@@ -356,3 +356,41 @@ def test_a_gap_in_a_new_session_is_filled_with_the_median_of_training(
         one["column"]: one["median"] for one in _json(data_root, "feature_scaler.json")["features"]
     }
     assert medians == pytest.approx(median.to_dict())
+
+
+def test_a_file_named_in_the_catalog_comes_without_the_samples_new_sessions(
+    configure: Configure, run: Run, data_root: Path
+) -> None:
+    conf = configure({"clustering": SMALL_SWEEP}, {"sessions": {"filepath": str(TINY)}})
+
+    run(env="local", conf=conf)
+
+    assert _json(data_root, "data_quality.json")["rows_read"] == 494
+    assert _scored(data_root).empty
+    assert _json(data_root, "run_summary.json")["new_sessions"] == {
+        "file": None,
+        "rows": 0,
+        "scored": 0,
+        "unusual": 0,
+    }
+
+
+def test_a_parquet_table_is_read_as_the_same_table_in_csv(
+    configure: Configure, run: Run, data_root: Path, tmp_path: Path
+) -> None:
+    pd.read_csv(TINY).to_parquet(tmp_path / "sessions.parquet")
+    parquet = {"type": "pandas.ParquetDataset", "filepath": str(tmp_path / "sessions.parquet")}
+    conf = configure({"clustering": SMALL_SWEEP}, {"sessions": parquet})
+    run(env="local", conf=conf)
+    labelled = _parquet(data_root, "session_segments")
+
+    run(sessions_file=str(TINY), clustering={"sweep": SMALL_SWEEP["sweep"]})
+
+    pd.testing.assert_frame_equal(_parquet(data_root, "session_segments"), labelled)
+
+
+def test_an_empty_path_of_sessions_is_refused(kedro: Callable[..., Any]) -> None:
+    done = kedro("run", "--env", "test", "--params", "sessions_file=")
+
+    assert done.code == 1
+    assert done.last_words == "sessions: no file is given; name one (sessions_file)"

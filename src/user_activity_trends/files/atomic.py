@@ -156,12 +156,16 @@ def remove_leftovers(root: Path) -> list[Path]:
             removed.append(partial)
     # Kedro makes a version's folder before its file: empty, it is a leftover as well.
     emptied = {partial.parent for partial in removed}
-    for folder in sorted(root.rglob("*-*-*T*Z")):
+    for folder in filter(_is_version, sorted(root.rglob("*Z"))):
         settled = folder in emptied or time.time() - folder.stat().st_mtime > _SETTLED
         if folder.is_dir() and settled and not any(folder.iterdir()):
             folder.rmdir()
             removed.append(folder)
     return removed
+
+
+def _is_version(folder: Path) -> bool:
+    return re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d\.\d\d\.\d\d\.\d{3}Z", folder.name) is not None
 
 
 def _is_running(process: int) -> bool:

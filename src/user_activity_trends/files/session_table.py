@@ -21,7 +21,7 @@ import pyarrow as pa
 from kedro.io import AbstractDataset, DatasetError
 from kedro.io.core import get_filepath_str, get_protocol_and_path
 
-from user_activity_trends.errors import ColumnsError, InputFileError
+from user_activity_trends.errors import ColumnsError, InputFileError, listed
 
 _CHUNK = 50_000  # records turned into columns at a time: bounds the memory held as Python text
 _FIELD_LIMIT = 1 << 20  # characters in one field; a longer one is a quote that never closes
@@ -227,7 +227,7 @@ class _Records:
         if repeated:
             msg = (
                 f"{self._file}: line {self._header_line} has column names that occur more than "
-                f"once: {', '.join(map(repr, repeated))}; found: {', '.join(header)}"
+                f"once: {', '.join(map(repr, repeated))}; found: {listed(header)}"
             )
             raise ColumnsError(msg)
 
@@ -240,6 +240,12 @@ class _Records:
             try:
                 record = next(self._reader)
             except csv.Error as error:
+                if "new-line" in str(error):
+                    msg = (
+                        f"{self._file}: line {line} has carriage returns alone as line ends; "
+                        "save the file with LF or CRLF"
+                    )
+                    raise InputFileError(msg) from error
                 msg = (
                     f"{self._file}: the record that starts in line {line} is broken ({error}); "
                     "look for a quotation mark that is not closed or not doubled"

@@ -44,6 +44,11 @@ class FeatureScaler(BaseModel):
         return [feature.column for feature in self.features]
 
     @property
+    def unscaled(self) -> list[str]:
+        """Names of the features that had no spread to be divided by."""
+        return [feature.column for feature in self.features if feature.scale == 1]
+
+    @property
     def fills_gaps(self) -> bool:
         """Whether a gap is filled with the median of training."""
         return self.features[0].median is not None

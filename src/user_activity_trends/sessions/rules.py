@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import narwhals as nw
 
-from user_activity_trends.errors import ColumnsError
+from user_activity_trends.errors import ColumnsError, listed
 from user_activity_trends.recipes import RecipeParams
 from user_activity_trends.sessions.columns import ColumnsParams, Kind
 
@@ -183,7 +183,7 @@ def numbered(table: nw.DataFrame[Any], rules: Sequence[Rule], file: str) -> nw.D
     """
     missing = [rule.column for rule in rules if rule.column not in table.columns]
     if missing:
-        found = ", ".join(table.columns) or "none"
+        found = listed(table.columns) or "none"
         msg = (
             f"{file}: column names missing from the header: {', '.join(missing)}; found: {found}. "
             "Rename them in the file, or change columns and recipes in parameters.yml"

@@ -610,3 +610,17 @@ def test_no_node_changes_what_it_is_given_and_each_repeats_itself() -> None:
     for one, copied, again in zip(first, kept, second, strict=True):
         same(one, copied)
         same(one, again)
+
+
+def test_columns_that_the_robust_scaler_leaves_as_they_are_get_a_warning(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    features = pd.DataFrame(
+        {"session_id": range(8), "pages": [0.0] * 7 + [90.0], "seconds": np.arange(8.0)}
+    )
+
+    scaled, _ = nodes.scale_features(features, _recipes(scaler="robust"), "base")
+
+    assert scaled["pages"].tolist() == features["pages"].tolist()
+    (warning,) = [record for record in caplog.records if record.levelno == logging.WARNING]
+    assert "alike in: pages;" in warning.getMessage()

@@ -6,7 +6,7 @@ from typing import Any
 import narwhals as nw
 import pandas as pd
 
-from user_activity_trends.errors import CellsError, DegenerateDataError, InputFileError
+from user_activity_trends.errors import CellsError, DegenerateDataError, InputFileError, listed
 from user_activity_trends.pipelines.data_processing.params import DataProcessingParams
 from user_activity_trends.recipes import RecipeParams, RecipesParams
 from user_activity_trends.segmentation.scaling import FeatureScaler
@@ -63,7 +63,7 @@ def validate_sessions(
     accepted = typed(checked, rules, defects["row"])
     unused = [name for name in table.columns if name not in checked.columns]
     if unused:
-        logger.info("%s: columns not used: %s", file, ", ".join(unused))
+        logger.info("%s: columns not used: %s", file, listed(unused))
     report = {
         "file": file,
         "rows_read": len(table),
@@ -207,5 +207,12 @@ def scale_features(
         chosen.scaler,
         fill_gaps=chosen.missing == "median",
     )
+    if chosen.scaler == "robust" and scaler.unscaled:
+        logger.warning(
+            "recipes.%s.scaler is robust, but half of the sessions or more are alike in: %s; "
+            "these columns are centred and keep their own unit, which may outweigh the others",
+            recipe,
+            listed(scaler.unscaled),
+        )
     scaled: pd.DataFrame = scaler.apply(features).to_native()
     return scaled, scaler.model_dump(mode="json")

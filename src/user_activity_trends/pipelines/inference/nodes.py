@@ -7,7 +7,7 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 
-from user_activity_trends.errors import CellsError
+from user_activity_trends.errors import CellsError, listed
 from user_activity_trends.recipes import RecipesParams
 from user_activity_trends.segmentation import labels
 from user_activity_trends.segmentation.model import SegmentationModel
@@ -16,6 +16,7 @@ from user_activity_trends.sessions.columns import ColumnsParams
 from user_activity_trends.sessions.rules import (
     MISSING,
     SESSION_ID,
+    Rule,
     find_defects,
     numbered,
     rules_for,
@@ -50,28 +51,40 @@ def validate_new_sessions(
         ColumnsError: The file lacks a column of the recipe.
         CellsError: A value is missing and the recipe says ``missing: fail``.
     """
-    features = recipes[recipe].columns
-    rules = rules_for(columns, recipes[recipe], to_score=True)
+    table, rules, defects = check_new_sessions(new_sessions, columns, recipes, recipe)
+    unused = [name for name in new_sessions.columns if name not in table.columns]
+    if unused:
+        file = new_sessions.attrs.get("file", "new_sessions")
+        logger.info("%s: columns not used: %s", file, listed(unused))
+    return typed(table, rules, defects["row"]).to_native(), defects.to_native()
+
+
+def check_new_sessions(
+    new_sessions: pd.DataFrame, columns: ColumnsParams, recipes: RecipesParams, recipe: str
+) -> tuple[nw.DataFrame[Any], list[Rule], nw.DataFrame[Any]]:
+    """Check whether new sessions can be scored at all; see ``validate_new_sessions``.
+
+    Returns:
+        The sessions, numbered; the rules that they were checked by; and the defects.
+    """
+    chosen = recipes[recipe]
+    rules = rules_for(columns, chosen, to_score=True)
     file = new_sessions.attrs.get("file", "new_sessions")
     if file is None:
         file = ""
         new_sessions = pd.DataFrame(columns=[rule.column for rule in rules], dtype="str")
-    table = nw.from_native(new_sessions, eager_only=True)
-    checked = numbered(table, rules, file)
-    defects = find_defects(checked, rules, file)
-    gaps = defects.filter((nw.col("reason") == MISSING) & nw.col("column").is_in(features))
-    if recipes[recipe].missing == "fail" and len(gaps):
-        listed = "; ".join(quality.count_reasons(gaps))
+    table = numbered(nw.from_native(new_sessions, eager_only=True), rules, file)
+    defects = find_defects(table, rules, file)
+    gaps = defects.filter((nw.col("reason") == MISSING) & nw.col("column").is_in(chosen.columns))
+    if chosen.missing == "fail" and len(gaps):
+        reasons = "; ".join(quality.count_reasons(gaps))
         msg = (
             f"{file}: {len(gaps)} values are missing, the first in row {gaps['row'][0]}, and "
-            f"recipes.{recipe}.missing is fail: {listed}; mend the file, or set it to reject "
+            f"recipes.{recipe}.missing is fail: {reasons}; mend the file, or set it to reject "
             "or median"
         )
         raise CellsError(msg)
-    unused = [name for name in table.columns if name not in checked.columns]
-    if unused:
-        logger.info("%s: columns not used: %s", file, ", ".join(unused))
-    return typed(checked, rules, defects["row"]).to_native(), defects.to_native()
+    return table, rules, defects
 
 
 def predict_segments(
