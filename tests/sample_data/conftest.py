@@ -47,5 +47,5 @@ def real_file() -> Path:
     folder = Path(os.environ.get("SHARED_DATA", ROOT / ".." / "shared" / "data"))
     path = folder / "online_shoppers_intention.csv"
     if not path.is_file():
-        pytest.skip(f"the real data set is missing: {path}")
+        pytest.skip(f"this machine cannot have {path}: it is not part of the project")
     return path
