@@ -13,7 +13,7 @@ import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import BinaryIO, NoReturn, cast
+from typing import NoReturn
 
 import pytest
 
@@ -767,17 +767,13 @@ def test_disk_error_leaves_everything_as_it_was(
 ) -> None:
     output.write_bytes(b"my own notes")
     server.answer = body(TINY)
-    open_path = Path.open
 
     def fail(*_: object) -> NoReturn:
         raise error
 
-    def open_to_read_only(path: Path, mode: str) -> BinaryIO:
-        return fail() if "x" in mode else cast("BinaryIO", open_path(path, mode))
-
     with monkeypatch.context() as patch:
         if call == "open":
-            patch.setattr(Path, "open", open_to_read_only)
+            patch.setattr(real_data.AtomicLocalFileSystem, "open", fail)
         else:
             patch.setattr(os, call, fail)
         with pytest.raises(RealDataError) as failure:

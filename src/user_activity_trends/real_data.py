@@ -38,7 +38,6 @@ import io
 import json
 import os
 import re
-import secrets
 import shlex
 import socket
 import ssl
@@ -56,6 +55,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 from user_activity_trends import __version__
 from user_activity_trends.errors import RealDataError
+from user_activity_trends.files.atomic import AtomicLocalFileSystem
+from user_activity_trends.sample_data.layout import COLUMNS
 
 PAGE: Final = "https://archive.ics.uci.edu/dataset/468/online+shoppers+purchasing+intention+dataset"
 DEFAULT_URL: Final = (
@@ -70,26 +71,6 @@ SOURCE: Final = (
 )
 LICENCE: Final = "CC BY 4.0, https://creativecommons.org/licenses/by/4.0/"
 
-COLUMNS: Final = (
-    "Administrative",
-    "Administrative_Duration",
-    "Informational",
-    "Informational_Duration",
-    "ProductRelated",
-    "ProductRelated_Duration",
-    "BounceRates",
-    "ExitRates",
-    "PageValues",
-    "SpecialDay",
-    "Month",
-    "OperatingSystems",
-    "Browser",
-    "Region",
-    "TrafficType",
-    "VisitorType",
-    "Weekend",
-    "Revenue",
-)
 ROWS: Final = 12_330
 VALUES_SHA256: Final = "99c78aeb0cea70caf051631f46c0fc23ef6a61ff05d27ac46ad627507cd4a723"
 """SHA-256 of the canonical form, described above, of the published table."""
@@ -416,24 +397,14 @@ def _read_member(archive: zipfile.ZipFile, url: str) -> bytes:
 
 
 def _write_whole(output: Path, content: bytes) -> None:
-    target = Path(os.path.realpath(output))  # a link keeps pointing where it did
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        output.parent.mkdir(parents=True, exist_ok=True)
     except FileExistsError as error:
         # "File exists" alone would send people looking for the output.
         code = errno.ENOTDIR
-        raise NotADirectoryError(code, os.strerror(code), target.parent) from error
-    # Not the tempfile module, whose files are readable by their owner only.
-    partial = target.with_name(f".real-data-{secrets.token_hex(8)}.tmp")
-    try:
-        with partial.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(target)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
+        raise NotADirectoryError(code, os.strerror(code), output.parent) from error
+    with AtomicLocalFileSystem().open(str(output), "wb") as file:
+        file.write(content)
 
 
 def _failure(fact: str, advice: str) -> RealDataError:
