@@ -24,7 +24,8 @@ CONFIG_LOADER_ARGS: dict[str, Any] = {
     # An environment overrides leaves; without this its keys would replace whole blocks.
     "merge_strategy": {"parameters": "soft", "catalog": "soft", "globals": "soft"},
     "custom_resolvers": {
-        "oc.env": environment_variable,
+        # Not oc.env: Kedro takes that one away after it has read the credentials.
+        "environment": environment_variable,
         "output_root": output_root,
     },
 }
