@@ -94,6 +94,11 @@ def registered(in_project: Path) -> dict[str, Pipeline]:
     return {name: pipelines[name] for name in pipelines}
 
 
+@pytest.fixture(autouse=True)
+def _project_is_loaded(in_project: Path) -> None:
+    """The settings, with their resolvers, are those of the project in every test here."""
+
+
 def _load(env: str) -> OmegaConfigLoader:
     return OmegaConfigLoader(
         str(PROJECT / "conf"), env=env, runtime_params={}, **settings.CONFIG_LOADER_ARGS
