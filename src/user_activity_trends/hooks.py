@@ -15,7 +15,6 @@ from kedro.pipeline.node import Node
 from user_activity_trends import locations, logs, summary
 from user_activity_trends.errors import InputFileError
 from user_activity_trends.files import atomic
-from user_activity_trends.files.session_table import SessionTableDataset
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +68,7 @@ class RunHooks:
         )
         of_ones_own = not sessions.endswith(locations.SAMPLE_SESSIONS)
         if of_ones_own and new.endswith(locations.SAMPLE_NEW_SESSIONS) and not given:
-            catalog["new_sessions"] = SessionTableDataset(filepath=None)
+            catalog["new_sessions"].leave_out()
 
     @staticmethod
     def _check_input(name: str, catalog: CatalogProtocol[Any, Any]) -> None:

@@ -20,5 +20,9 @@ def output_root(data_root: str, recipe: str) -> str:
 
 
 def environment_variable(name: str, default: str | None = None) -> str | None:
-    """Return an environment variable; one that is empty counts as one that is not set."""
-    return os.environ.get(name) or default
+    """Return an environment variable; one that is empty counts as one that is not set.
+
+    A leading ``~`` is the home folder.
+    """
+    value = os.environ.get(name)
+    return os.path.expanduser(value) if value else default  # noqa: PTH111 (it may be an address)

@@ -7,6 +7,7 @@ from typing import Any
 from kedro.io import CatalogProtocol
 
 from user_activity_trends.files.session_table import SessionTableDataset
+from user_activity_trends.locations import SAMPLE_SESSIONS
 
 RESULTS = (
     "session_segments",
@@ -106,6 +107,8 @@ def _facts(summary: dict[str, Any]) -> Any:
     if rows := summary.get("rows"):
         read, accepted, rejected = (rows[name] for name in _ROWS)
         told = f"{read:,} read, {accepted:,} accepted, {rejected:,} rejected"
+        if str(rows.get("file")).endswith(SAMPLE_SESSIONS):
+            told += " (the embedded synthetic sample)"
         if dropped := rows.get("duplicates_dropped"):
             told += f", {dropped:,} duplicates dropped"
         _add(table, "sessions", told)

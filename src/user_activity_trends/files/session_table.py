@@ -95,6 +95,10 @@ class SessionTableDataset(AbstractDataset[Never, pd.DataFrame]):
         """Path or address of the file, or None if there is none."""
         return get_filepath_str(self._path, self._protocol) if self._path else None
 
+    def leave_out(self) -> None:
+        """Be a table without columns and rows from now on, as if no file had been given."""
+        self._path = None
+
     def load(self) -> pd.DataFrame:
         """Read the whole table.
 
