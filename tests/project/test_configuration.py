@@ -380,7 +380,7 @@ DOWNLOADS = re.compile(
     rb"(index-url|find-links|index)['\"]?[ =:]+['\"]?(https?|file)://"
     rb"|https?://[^\s'\"]+/simple\b"
     rb"|https?://[^\s'\"]+\.(whl|tar\.gz)\b"
-    rb"|pythonhosted\.(org|com)"
+    rb"|https?://[^\s'\"]+/packages/"
 )
 
 
@@ -407,11 +407,11 @@ def test_no_committed_file_holds_a_download_address_of_a_package() -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        b"--index-url https://pypi.example/" + b"simple",
+        b"--index-url https://index.example/" + b"simple",
         b'extra-index-url = "http://10.0.0.1:8080/"',
         b'[[tool.uv.index]]\nurl = "https://mirror.example/pypi/' + b'simple"',
         b"kedro @ https://example.org/kedro-1.7.0-py3-none-any" + b".whl",
-        b"https://files.pythonhosted.org/packages/ab/kedro-1.7.0.zip",
+        b"https://files.example/packages/ab/kedro-1.7.0.zip",
         b"--find-links file:///wheels",
     ],
 )
