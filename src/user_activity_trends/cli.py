@@ -72,16 +72,17 @@ def _is_about_the_command(error: BaseException) -> bool:
 
 class _ReadableRun(click.Command):
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
-        with _readable():
+        with readable():
             return super().make_context(*args, **kwargs)
 
     def invoke(self, ctx: click.Context) -> Any:
-        with _readable():
+        with readable():
             return super().invoke(ctx)
 
 
 @contextmanager
-def _readable() -> Iterator[None]:
+def readable() -> Iterator[None]:
+    """End the process with one message and exit code 1 if the error is not a defect."""
     try:
         yield
     except (click.exceptions.ClickException, click.exceptions.Exit, click.exceptions.Abort):

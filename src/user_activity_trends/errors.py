@@ -44,6 +44,10 @@ class ModelMismatchError(UserActivityTrendsError):
     """Two files that belong to one model come from different training runs."""
 
 
+class MixedRunsError(UserActivityTrendsError):
+    """A file that one task of a run hands to another was replaced by another run in between."""
+
+
 class RealDataError(UserActivityTrendsError):
     """The public data set could not be downloaded, or is not the one expected."""
 

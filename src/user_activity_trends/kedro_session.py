@@ -1,10 +1,18 @@
-"""The project's Kedro session: a plain one whose id is on every log line."""
+"""The project's Kedro sessions: their id is on every log line."""
 
+from collections.abc import Generator
 from typing import Any
 
-from kedro.framework.session import KedroSession
+from kedro.framework.context import KedroContext
+from kedro.framework.hooks import hook_impl
+from kedro.framework.project import pipelines
+from kedro.framework.session import KedroServiceSession, KedroSession
+from kedro.io import CatalogProtocol
+from kedro.pipeline import Pipeline
 
-from user_activity_trends import logs
+from user_activity_trends import locations, logs, summary
+from user_activity_trends.errors import MixedRunsError
+from user_activity_trends.files.claims import Claims
 
 
 class RunSession(KedroSession):
@@ -13,3 +21,110 @@ class RunSession(KedroSession):
     def __init__(self, session_id: str, **kwargs: Any) -> None:
         logs.set_run_id(session_id)
         super().__init__(session_id=session_id, **kwargs)
+
+
+class TaskSession(KedroServiceSession):
+    """One task of a run that is several processes, all of which share the run's version.
+
+    What the run writes has that version, and what it has written is read back
+    with it. A task that is run again replaces what its run has written before;
+    nothing else may replace a version. What has no version is read only if this
+    run wrote it.
+    """
+
+    def __init__(self, session_id: str, **kwargs: Any) -> None:
+        logs.set_run_id(session_id)
+        super().__init__(session_id=session_id, **kwargs)
+
+    def run_task(
+        self,
+        pipeline: str,
+        *,
+        namespace: str | None,
+        nodes: list[str] | None,
+        input_version: str | None,
+        runtime_params: dict[str, Any],
+    ) -> None:
+        """Run one stage, or some nodes, of a pipeline.
+
+        Args:
+            pipeline: Name of the pipeline that the whole run is.
+            namespace: Stage to run.
+            nodes: Nodes to run if there is no namespace.
+            input_version: Version of what earlier runs wrote; None reads the latest.
+            runtime_params: Parameters of the run.
+        """
+        pipelines.set_requested([pipeline])
+        whole = pipelines.get(pipeline, Pipeline([]))  # Kedro tells of one that does not exist
+        self._hook_manager.register(_OneVersion(self.session_id, whole))
+        versions = dict.fromkeys(whole.all_outputs(), self.session_id)
+        if input_version is not None:
+            read = [name for name in whole.inputs() if not name.startswith("param")]
+            versions |= dict.fromkeys(read, input_version)
+        self.run(
+            run_id=self.session_id,
+            pipeline_names=[pipeline],
+            namespaces=[namespace] if namespace else None,
+            node_names=nodes,
+            load_versions=versions,
+            runtime_params=runtime_params,
+        )
+
+
+class _OneVersion:
+    """Keep all that the tasks of a run read and write to what the run itself has written."""
+
+    def __init__(self, run_id: str, whole: Pipeline) -> None:
+        self._run_id = run_id
+        self._nodes = [node.name for node in whole.nodes]
+        self._producers = {out: node.name for node in whole.nodes for out in node.outputs}
+
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        recipe = context.config_loader["parameters"]["recipe"]
+        self._claims = Claims(locations.output_root(locations.data_root(context), recipe))
+
+    @hook_impl(trylast=True)  # after those of other runs were dropped
+    def before_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:
+        self._catalog = catalog
+        for node in pipeline.nodes:
+            self._claims.take(node.name, self._run_id)
+
+    @hook_impl
+    def after_dataset_loaded(self, dataset_name: str) -> None:
+        # After, not before: whoever replaces a file claims it first.
+        producer = self._producers.get(dataset_name)
+        if producer is None or self._has_versions(dataset_name):
+            return
+        owner = self._claims.owner(producer)
+        if owner != self._run_id:
+            msg = (
+                f"{dataset_name} was replaced by {f'run {owner}' if owner else 'another run'} "
+                f"since this run ({self._run_id}) wrote it, so nothing was made of it; runs that "
+                "write to the same DATA_ROOT must not overlap. Start this run again from its "
+                "first task"
+            )
+            raise MixedRunsError(msg)
+
+    @hook_impl
+    def before_dataset_saved(self, dataset_name: str) -> None:
+        if self._has_versions(dataset_name):
+            # Kedro refuses to save a version that exists, whoever wrote it, and has no public
+            # way round. This one is the run's own: its file is replaced, whole.
+            dataset = self._catalog[dataset_name]
+            path = dataset._get_versioned_path(self._run_id)  # noqa: SLF001
+            dataset._get_save_path = lambda: path  # noqa: SLF001
+
+    @hook_impl(wrapper=True)
+    def after_pipeline_run(
+        self, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]
+    ) -> Generator[None, Any, Any]:
+        with self._claims.locked():
+            result = yield  # the summary of this task is written
+            self._claims.take(pipeline.nodes[0].name, self._run_id, catalog.load("run_summary"))
+            told = self._claims.told(self._nodes, self._run_id)
+            catalog.save("run_summary", summary.joined(told))
+        return result
+
+    def _has_versions(self, name: str) -> bool:
+        return getattr(self._catalog[name], "_version", None) is not None

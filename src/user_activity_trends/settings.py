@@ -21,8 +21,9 @@ HOOKS = (RunHooks(),)
 CONFIG_LOADER_ARGS: dict[str, Any] = {
     "base_env": "base",
     "default_run_env": "local",
+    "config_patterns": {"airflow": ["airflow*", "airflow/**"]},
     # An environment overrides leaves; without this its keys would replace whole blocks.
-    "merge_strategy": {"parameters": "soft", "catalog": "soft", "globals": "soft"},
+    "merge_strategy": dict.fromkeys(("parameters", "catalog", "globals", "airflow"), "soft"),
     "custom_resolvers": {
         # Not oc.env: Kedro takes that one away after it has read the credentials.
         "environment": environment_variable,

@@ -1,6 +1,6 @@
 """The short table at the end of a run, and the same as data."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -19,6 +19,10 @@ RESULTS = (
 )
 """Datasets that people look for after a run, in this order."""
 
+_ORDER = (
+    *("run_id", "recipe", "rows", "clusters", "segments", "new_sessions"),
+    *("results", "seconds"),
+)
 _ROWS = ("rows_read", "rows_accepted", "rows_rejected")
 _SEGMENT = ("segment", "segment_name", "sessions", "share", "outcome_rate")
 _WIDTH = 1_000
@@ -71,6 +75,29 @@ def collect(
     found["results"] = {name: _where(catalog[name]) for name in RESULTS if name in produced}
     found["seconds"] = {stage: round(spent, 3) for stage, spent in seconds.items()}
     return found
+
+
+def joined(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Make one summary of what the tasks of one run have told.
+
+    Args:
+        parts: The summary of each task that has ended, in the order of the pipeline.
+
+    Returns:
+        What one process that ran all of them would have told.
+    """
+    whole: dict[str, Any] = {}
+    results: dict[str, str] = {}
+    seconds: dict[str, float] = {}
+    for part in parts:
+        whole |= part
+        results |= part["results"]
+        for stage, spent in part["seconds"].items():
+            seconds[stage] = round(seconds.get(stage, 0) + spent, 3)
+    total = seconds.pop("total")
+    whole["results"] = {name: results[name] for name in RESULTS if name in results}
+    whole["seconds"] = seconds | {"total": total}
+    return {name: whole[name] for name in _ORDER if name in whole}
 
 
 def _source(dataset: Any) -> str | None:

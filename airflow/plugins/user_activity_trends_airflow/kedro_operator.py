@@ -1,0 +1,194 @@
+"""The operator that runs one task of the project, in the project's own environment."""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from datetime import UTC
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+PYTHON = "USER_ACTIVITY_TRENDS_PYTHON"
+"""Environment variable: the interpreter in whose environment the project is installed."""
+HOME = "USER_ACTIVITY_TRENDS_HOME"
+"""Environment variable: the folder that holds ``conf/``; relative paths start there."""
+
+_MODULE = "user_activity_trends.orchestration.task"
+_FILES = ("sessions_file", "new_sessions_file")
+_NOT_FOR_TASKS = ("AIRFLOW", "_AIRFLOW", "__AIRFLOW", "CELERY", "FLASK", "PYTHON", "VIRTUAL_ENV")
+"""Beginnings of variables that concern Airflow alone, some of them secrets."""
+
+
+class KedroOperator(BaseOperator):
+    """Run one stage, or one node, of a Kedro pipeline as a process of its own.
+
+    No shell is involved: what the run was given travels as one JSON argument.
+    Nothing goes through XCom; each task reads and writes the catalog's datasets,
+    all tasks of a DAG run in the same version.
+    """
+
+    template_fields: Sequence[str] = ()
+    ui_color = "#ffc900"
+
+    def __init__(
+        self,
+        *,
+        pipeline: str,
+        environment: str,
+        namespace: str | None = None,
+        nodes: Sequence[str] = (),
+        covered_by: Sequence[str] = (),
+        **kwargs: Any,
+    ) -> None:
+        """Describe the task.
+
+        Args:
+            pipeline: Name of the Kedro pipeline.
+            environment: Kedro environment.
+            namespace: Stage to run.
+            nodes: Nodes to run if there is no namespace.
+            covered_by: Ids of DAGs that run the same nodes themselves: their assets
+                trigger nothing.
+            kwargs: What every operator takes.
+        """
+        super().__init__(do_xcom_push=False, **kwargs)
+        self.pipeline = pipeline
+        self.environment = environment
+        self.namespace = namespace
+        self.nodes = nodes
+        self.covered_by = covered_by
+
+    def execute(self, context: "Context") -> None:
+        """Run the task, with its output in the log, and tell what version its assets have.
+
+        Raises:
+            AirflowSkipException: The model that triggered this run is of another recipe.
+            AirflowException: A variable is not set, or the task failed.
+        """
+        from airflow.providers.standard.hooks.subprocess import SubprocessHook
+        from airflow.sdk.exceptions import AirflowException
+
+        home, python = (_required(name) for name in (HOME, PYTHON))
+        run, params = context["dag_run"], context["params"]
+        version = version_of(run)
+        request = {
+            "pipeline": self.pipeline,
+            "environment": self.environment,
+            "namespace": self.namespace,
+            "nodes": list(self.nodes),
+            "run_id": version,
+            "input_version": trained_version(
+                context["triggering_asset_events"], params["recipe"], self.covered_by
+            ),
+            "parameters": with_dates(params, run),
+        }
+        self._hook = SubprocessHook()
+        done = self._hook.run_command(
+            [python, "-m", _MODULE, json.dumps(request)], env=_environment(home), cwd=home
+        )
+        if done.exit_code != 0:
+            msg = f"{self.task_id} ended with exit code {done.exit_code}: {done.output}"
+            raise AirflowException(msg)
+        for asset in self.outlets:
+            context["outlet_events"][asset].extra = {
+                "version": version,
+                "recipe": params["recipe"],
+            }
+
+    def on_kill(self) -> None:
+        """End the process when the task is cleared, marked or out of time."""
+        if hasattr(self, "_hook"):
+            self._hook.send_sigterm()
+
+
+def version_of(run: Any) -> str:
+    """Name the version of all that a DAG run writes.
+
+    It sorts by the time from which the run may start, and stays the same when
+    a task or the whole run is run again. The last part is the run's own, so
+    that no other run, of whatever DAG, can have the same version.
+
+    Args:
+        run: The DAG run.
+
+    Returns:
+        For instance ``2026-01-31T05.00.00.000Z-1f0c9a2b``.
+    """
+    moment = run.run_after.astimezone(UTC)
+    own = hashlib.sha256(f"{run.dag_id}/{run.run_id}".encode()).hexdigest()[:8]
+    return f"{moment:%Y-%m-%dT%H.%M.%S}.{moment.microsecond // 1000:03d}Z-{own}"
+
+
+def with_dates(params: Mapping[str, Any], run: Any) -> dict[str, Any]:
+    """Put the run's day in the place of ``{ds}`` and ``{ds_nodash}`` in the two paths.
+
+    The day is that of the logical date or, where a run has none (it was
+    triggered by hand without one, or by an asset), of the time from which it
+    may start. Both stay the same when the run is run again.
+    """
+    day = (run.logical_date or run.run_after).astimezone(UTC)
+    given = {name: value for name, value in params.items() if value is not None}
+    for name in _FILES:
+        if name in given:
+            given[name] = (
+                given[name]
+                .replace("{ds}", f"{day:%Y-%m-%d}")
+                .replace("{ds_nodash}", f"{day:%Y%m%d}")
+            )
+    return given
+
+
+def trained_version(
+    triggering: Mapping[Any, Sequence[Any]], recipe: str, covered_by: Sequence[str]
+) -> str | None:
+    """Find the version of the model whose training triggered the run.
+
+    Args:
+        triggering: Events by asset; none if the run was not triggered by assets.
+        recipe: The run's recipe.
+        covered_by: Ids of DAGs that have done this run's work themselves.
+
+    Returns:
+        The newest version of the run's recipe; None to use the latest there is.
+
+    Raises:
+        AirflowSkipException: No event is of this recipe and of a DAG that leaves
+            the work to this one.
+    """
+    from airflow.sdk.exceptions import AirflowSkipException
+
+    events = [event for told in triggering.values() for event in told]
+    versions = [
+        event.extra["version"]
+        for event in events
+        if event.source_dag_id not in covered_by and event.extra.get("recipe") == recipe
+    ]
+    if events and not versions:
+        told = "; ".join(f"{e.source_dag_id}, recipe {e.extra.get('recipe')}" for e in events)
+        msg = (
+            f"nothing to do for recipe {recipe}: what triggered this run is of another recipe, "
+            f"or of a DAG that does the same itself ({told})"
+        )
+        raise AirflowSkipException(msg)
+    return max(versions, default=None)
+
+
+def _required(name: str) -> str:
+    value = os.environ.get(name)
+    if not value:
+        from airflow.sdk.exceptions import AirflowFailException
+
+        msg = f"the environment variable {name} is not set on this worker; see airflow/README.md"
+        raise AirflowFailException(msg)
+    return value
+
+
+def _environment(home: str) -> dict[str, str]:
+    """Return the worker's environment without what is Airflow's own business."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(_NOT_FOR_TASKS)}
+    logging = os.path.join(home, "conf", "logging_tasks.yml")  # noqa: PTH118
+    return {"KEDRO_LOGGING_CONFIG": logging, "DO_NOT_TRACK": "1", "PYTHONUNBUFFERED": "1"} | kept

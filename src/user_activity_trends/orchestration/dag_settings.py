@@ -1,0 +1,90 @@
+"""The typed owner of ``conf/<environment>/airflow.yml``."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from user_activity_trends.errors import SettingError
+from user_activity_trends.orchestration.task import RunParameters
+
+DEFAULT = "default"
+"""The block of ``airflow.yml`` whose settings hold for all DAGs."""
+
+Words = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+
+class AssetSchedule(BaseModel):
+    """Run whenever all of these datasets were written."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    assets: tuple[str, ...] = Field(min_length=1)
+
+
+class DagParams(RunParameters):
+    """What the form of a DAG shows first."""
+
+    recipe: str = Field(min_length=1)
+
+
+class DagSettings(BaseModel):
+    """One DAG; times are seconds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    pipeline: str = Field(description="what runs; by default the pipeline called like the block")
+    description: Words
+    schedule: AssetSchedule | Words | None
+    start_date: date
+    catchup: bool
+    tasks_by: Literal["stage", "node"]
+    owner: Words
+    tags: tuple[Words, ...]
+    retries: int = Field(ge=0)
+    retry_delay: float = Field(gt=0)
+    max_retry_delay: float = Field(gt=0)
+    execution_timeout: float = Field(gt=0)
+    deadline: float | None = Field(gt=0)
+    webhook_connection: Words | None
+    params: DagParams
+
+
+def read_dag_settings(raw: Mapping[str, Any], environment: str) -> dict[str, DagSettings]:
+    """Check ``airflow.yml`` and return the settings of each DAG by the name of its block.
+
+    Args:
+        raw: The file: ``default``, and one block a DAG with what differs.
+        environment: Whose file it is, for messages.
+
+    Raises:
+        SettingError: A setting is unknown, missing or not accepted.
+    """
+    checked = {}
+    where = f"airflow.yml of the environment {environment}"
+    default = raw.get(DEFAULT) or {}
+    for name, own in raw.items():
+        if name == DEFAULT:
+            continue
+        own = own or {}  # noqa: PLW2901
+        params = {**(default.get("params") or {}), **(own.get("params") or {})}
+        try:
+            checked[name] = DagSettings.model_validate(
+                {"pipeline": name, **default, **own, "params": params}
+            )
+        except ValidationError as error:
+            lines = "\n".join(
+                f"  - {name}.{'.'.join(map(str, one['loc']))}: {one['msg']}, not {one['input']!r}"
+                for one in error.errors()
+            )
+            msg = f"{where} is not accepted:\n{lines}"
+            raise SettingError(msg) from error
+    piped = [one.pipeline for one in checked.values()]
+    if len(set(piped)) < len(piped):
+        msg = f"{where} has two DAGs of one pipeline; leave one"
+        raise SettingError(msg)
+    if not checked:
+        msg = f"{where} names no pipeline; add one, such as training: {{description: Train}}"
+        raise SettingError(msg)
+    return checked
