@@ -17,7 +17,8 @@ override RECIPE := $(value RECIPE)
 override PARAMS := $(value PARAMS)
 export SESSIONS NEW RECIPE PARAMS
 
-.PHONY: help run test check format bench viz real-data sample lock clean
+.PHONY: help run test check format bench viz real-data sample lock clean \
+	dags airflow airflow-env test-airflow test-airflow-faults
 
 help: ## List the targets
 	@echo "make TARGET [NAME=VALUE ...]"
@@ -39,16 +40,18 @@ run: $(ENVIRONMENT)/runtime.installed ## Run the main job; SESSIONS=PATH NEW=PAT
 	if [ -n "$$PARAMS" ]; then add "$$PARAMS"; fi; \
 	exec $(BIN)/kedro run --params "$$params"
 
-test: $(ENVIRONMENT)/dev.installed ## Run all tests, with coverage
-	@$(BIN)/python -m pytest --numprocesses 2 --dist worksteal --cov --cov-report term
+test: $(ENVIRONMENT)/dev.installed ## Run all tests but those of test-airflow, with coverage
+	@$(BIN)/python -m pytest --ignore tests/airflow --numprocesses 2 --dist worksteal --cov --cov-report term
 
-check: $(ENVIRONMENT)/dev.installed ## Lint, format, types, import contracts, pins
+check: $(ENVIRONMENT)/dev.installed ## Lint, format, types, import contracts, pins, secrets
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@PYTHONPATH=src $(BIN)/lint-imports
 	@! git grep -nE '(^|[^#])(index-url|find-links)|https?://[^ ]*/simple' -- requirements || \
 		{ echo "requirements/ must hold no download address" >&2; exit 1; }
+	@git ls-files -z -- . ':!requirements/*.txt' ':!*.csv' ':!*.png' \
+		| xargs -0 $(BIN)/detect-secrets-hook
 
 format: $(ENVIRONMENT)/dev.installed ## Format the code
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
@@ -58,6 +61,41 @@ bench: $(BENCH_ENVIRONMENT)/runtime.installed ## Time kedro run against the orig
 
 $(BENCH_ENVIRONMENT)/runtime.installed: requirements/runtime.txt tools/install
 	@tools/install $(BENCH_ENVIRONMENT) $<
+	@touch $@
+
+dags: $(ENVIRONMENT)/dev.installed ## Generate airflow/dags from conf/base/airflow.yml; ENV=NAME
+	@PYTHONPATH=src $(BIN)/python -m user_activity_trends.orchestration.dags --env $(or $(ENV),base)
+	@$(BIN)/ruff format --quiet airflow/dags
+
+airflow: .venv-airflow/airflow.installed .venv-tasks/project.installed ## Start Airflow on this machine, until Ctrl-C
+	@exec .venv-airflow/bin/python tools/local_airflow.py
+
+test-airflow: $(ENVIRONMENT)/dev.installed .venv-airflow/airflow.installed .venv-tasks/project.installed ## Test the DAGs on a real deployment
+	@tools/need initdb=postgresql redis-server=redis-server chromium=chromium
+	@$(BIN)/python -m pytest tests/airflow -m "not slow_faults" --durations 10 -s
+
+test-airflow-faults: $(ENVIRONMENT)/dev.installed .venv-airflow/airflow.installed .venv-tasks/project.installed ## Break further parts of it
+	@tools/need initdb=postgresql redis-server=redis-server
+	@$(BIN)/python -m pytest tests/airflow -m slow_faults -s
+
+# Airflow, the project as it is deployed, and what builds the project's wheel: an environment each.
+.venv-airflow/airflow.installed: requirements/airflow.txt tools/install
+	@tools/install .venv-airflow $<
+	@touch $@
+
+.venv-build/build.installed: requirements/build.txt tools/install
+	@tools/install .venv-build $<
+	@touch $@
+
+.venv-tasks/runtime.installed: requirements/runtime.txt tools/install
+	@tools/install .venv-tasks $<
+	@touch $@
+
+.venv-tasks/project.installed: .venv-tasks/runtime.installed .venv-build/build.installed \
+		pyproject.toml README.md $(shell find src -type f -not -name '*.pyc')
+	@rm -rf dist
+	@.venv-build/bin/python -m hatchling build --target wheel --directory dist >/dev/null
+	@tools/install .venv-tasks dist/*.whl
 	@touch $@
 
 viz: $(ENVIRONMENT)/viz.installed ## Show the pipelines in the browser, on 127.0.0.1
@@ -77,7 +115,15 @@ lock: ## Pin the newest versions, with hashes (needs uv)
 			$$([ $$part = runtime ] || echo --constraint requirements/runtime.txt) \
 			--output-file requirements/$$part.txt; \
 	done
+	@uv pip compile requirements/airflow.in --universal --python-version 3.11 --upgrade \
+		--generate-hashes --no-header --quiet --output-file requirements/airflow.txt
+	@sed -n 's/^requires = \["\(.*\)"\]$$/\1/p' pyproject.toml \
+		| uv pip compile - --universal --python-version 3.11 --upgrade \
+			--generate-hashes --no-header --quiet --output-file requirements/build.txt
+
+airflow-env: ## Write airflow/.env with fresh secrets, for airflow/compose.yaml
+	@python3 tools/airflow_env.py
 
 clean: ## Remove the environments and caches; data/ stays
-	@rm -rf .venv .venv-bench .mypy_cache .pytest_cache .ruff_cache .coverage*
+	@rm -rf .venv .venv-* .airflow dist .mypy_cache .pytest_cache .ruff_cache .coverage*
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

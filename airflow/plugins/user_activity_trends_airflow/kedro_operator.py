@@ -189,6 +189,8 @@ def _required(name: str) -> str:
 
 def _environment(home: str) -> dict[str, str]:
     """Return the worker's environment without what is Airflow's own business."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(_NOT_FOR_TASKS)}
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith(_NOT_FOR_TASKS)
+    }
     logging = os.path.join(home, "conf", "logging_tasks.yml")  # noqa: PTH118
     return {"KEDRO_LOGGING_CONFIG": logging, "DO_NOT_TRACK": "1", "PYTHONUNBUFFERED": "1"} | kept

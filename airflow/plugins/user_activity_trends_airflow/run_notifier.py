@@ -60,8 +60,8 @@ class Notifier(BaseNotifier):
         try:
             httpx.post(connection.host, json=message, timeout=_SECONDS).raise_for_status()
         except httpx.HTTPError as error:
-            # Not the error's own text, which has the address.
-            self.log.error(
+            # Not the error's own text nor its traceback, which have the address.
+            self.log.error(  # noqa: TRY400
                 "the webhook of connection %s did not take the message: %s",
                 self.webhook_connection,
                 type(error).__name__,

@@ -1,0 +1,50 @@
+"""What runs have written, comparable from one root to another."""
+
+import hashlib
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+VERSION = re.compile(r"\d{4}-\d\d-\d\dT\d\d\.\d\d\.\d\d\.\d{3}Z(-[0-9a-z]+)?")
+SUMMARY = "08_reporting/run_summary.json"
+HIDDEN = ".claims"
+
+
+def contents(root: Path) -> dict[str, str]:
+    """Hash every output by its place, with versions left out of it; the newest version counts.
+
+    ``run_summary`` is left out; see ``summary``.
+    """
+    found = {}
+    for path in sorted(root.rglob("*")):
+        place = path.relative_to(root)
+        if path.is_file() and place.parts[0] != HIDDEN and str(place) != SUMMARY:
+            plain = "/".join(part for part in place.parts if not VERSION.fullmatch(part))
+            found[plain] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return found
+
+
+def versions(root: Path) -> dict[str, list[str]]:
+    """Return the versions of every versioned output, the oldest first."""
+    found: dict[str, list[str]] = {}
+    for path in sorted(root.rglob("*Z*")):
+        if path.is_dir() and VERSION.fullmatch(path.name):
+            found.setdefault(path.parent.name, []).append(path.name)
+    return found
+
+
+def leftovers(root: Path) -> list[Path]:
+    """Return the files that writing leaves behind when it is interrupted."""
+    return list(root.rglob("*.partial"))
+
+
+def summary(root: Path) -> dict[str, Any]:
+    """Return ``run_summary`` without what no two runs share: versions, places and timings."""
+    told = json.loads((root / SUMMARY).read_text(encoding="utf-8"))
+    assert VERSION.fullmatch(told.pop("run_id"))
+    results = {
+        name: VERSION.sub("", path.removeprefix(str(root)))
+        for name, path in told["results"].items()
+    }
+    return told | {"results": results, "seconds": sorted(told["seconds"])}
