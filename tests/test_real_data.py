@@ -703,6 +703,7 @@ def test_network_error_is_named(
         ("ftp://127.0.0.1/x.zip", "--url has the scheme 'ftp', expected http or https; "),
         ("data.zip", "--url has the scheme '', expected http or https; "),
         ("http://[::1/x.zip", "--url is not an address (Invalid IPv6 URL); "),
+        # pragma: allowlist nextline secret
         ("http://me:secret@127.0.0.1/x.zip", "--url carries a user name or password; "),
         ("http://", "--url names no host: 'http://'; "),
         ("https:///data.zip", "--url names no host: 'https:///data.zip'; "),

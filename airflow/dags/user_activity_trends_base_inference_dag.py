@@ -37,14 +37,15 @@ with DAG(
             None,
             type=["null", "string"],
             title="New sessions",
-            description="CSV file to score; {ds} is the run's day. Empty: as configured.",
+            description="CSV file to score: path or address, without ${. "
+            "{ds} and {ds_nodash} are the run's day. Empty: as configured.",
             pattern=r"^([^$\x00-\x1f]|\$+[^${\x00-\x1f])+\$*$",
         ),
         "recipe": Param(
             "base",
             type="string",
             title="Recipe",
-            description="Columns and scaling. Another than base writes to recipes/<its name>.",
+            description="Columns and scaling. Any but base keeps its results under recipes/.",
             enum=["base", "log"],
         ),
     },

@@ -39,22 +39,23 @@ with DAG(
             None,
             type=["null", "string"],
             title="Sessions",
-            description="CSV file, path or address; {ds} is the run's day. Empty: as configured.",
+            description="CSV file: path or address, without ${. "
+            "{ds} and {ds_nodash} are the run's day. Empty: as configured.",
             pattern=r"^([^$\x00-\x1f]|\$+[^${\x00-\x1f])+\$*$",
         ),
         "recipe": Param(
             "base",
             type="string",
             title="Recipe",
-            description="Columns and scaling. Another than base writes to recipes/<its name>.",
+            description="Columns and scaling. Any but base keeps its results under recipes/.",
             enum=["base", "log"],
         ),
         "k_max": Param(
             None,
             type=["null", "integer"],
             title="Largest number of segments to try",
-            description="Empty: as configured.",
-            minimum=2,
+            description="Empty: as configured (10).",
+            minimum=3,
         ),
     },
     default_args={
@@ -107,8 +108,8 @@ with DAG(
             doc_md=(
                 "Find how many segments there are, train the model, and name them.\n"
                 "\n"
-                "- `clustering.sweep_cluster_counts`: Fit k-means once per candidate ``k`` "
-                "and record how good each partition is.\n"
+                "- `clustering.sweep_cluster_counts`: Fit k-means once per candidate `k` and "
+                "record how good each partition is.\n"
                 "- `clustering.select_cluster_count`: Choose the number of clusters and say "
                 "why.\n"
                 "- `clustering.train_model`: Fit the model with the k that was chosen.\n"
@@ -144,4 +145,3 @@ with DAG(
     }
     tasks["data_processing"] >> tasks["clustering"]
     tasks["clustering"] >> tasks["labelling"]
-    tasks["data_processing"] >> tasks["labelling"]

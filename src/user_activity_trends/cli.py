@@ -10,7 +10,7 @@ import click
 from kedro.framework.cli.project import run as kedro_run
 from kedro.io import DatasetError
 
-from user_activity_trends.errors import UserActivityTrendsError
+from user_activity_trends.errors import LASTING, UserActivityTrendsError
 
 logger = logging.getLogger(__name__)
 
@@ -26,10 +26,8 @@ def explain(error: BaseException) -> str | None:
         else of a dataset or configuration that failed; None for anything else,
         which is a defect and keeps its traceback.
     """
-    causes = [error]
-    while (cause := causes[-1].__cause__) and cause not in causes:
-        causes.append(cause)
-    ours = next((one for one in causes if isinstance(one, UserActivityTrendsError)), None)
+    causes = _causes(error)
+    ours = cause_of(error)
     if ours is not None:
         return str(ours)
     if isinstance(error, DatasetError):
@@ -41,6 +39,18 @@ def explain(error: BaseException) -> str | None:
     if isinstance(error, _about_configuration()) or _is_about_the_command(error):
         return str(error)
     return None
+
+
+def cause_of(error: BaseException) -> UserActivityTrendsError | None:
+    """Return the first of an error and its causes that this project raised on purpose."""
+    return next((one for one in _causes(error) if isinstance(one, UserActivityTrendsError)), None)
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    causes = [error]
+    while (cause := causes[-1].__cause__) and cause not in causes:
+        causes.append(cause)
+    return causes
 
 
 def _invalid_data() -> type[BaseException]:
@@ -81,8 +91,12 @@ class _ReadableRun(click.Command):
 
 
 @contextmanager
-def readable() -> Iterator[None]:
-    """End the process with one message and exit code 1 if the error is not a defect."""
+def readable(lasting_exit_code: int = 1) -> Iterator[None]:
+    """End the process with one message and exit code 1 if the error is not a defect.
+
+    Args:
+        lasting_exit_code: Exit code of errors that trying again cannot cure.
+    """
     try:
         yield
     except (click.exceptions.ClickException, click.exceptions.Exit, click.exceptions.Abort):
@@ -92,7 +106,7 @@ def readable() -> Iterator[None]:
         if message is None:
             raise
         logger.error("%s", message)  # noqa: TRY400 (the traceback is for defects)
-        sys.exit(1)
+        sys.exit(lasting_exit_code if isinstance(cause_of(error), LASTING) else 1)
 
 
 @click.group(name="user_activity_trends")

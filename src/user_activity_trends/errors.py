@@ -52,6 +52,20 @@ class RealDataError(UserActivityTrendsError):
     """The public data set could not be downloaded, or is not the one expected."""
 
 
+LASTING = (
+    SettingError,
+    ColumnsError,
+    CellsError,
+    DegenerateDataError,
+    NoElbowError,
+    MixedRunsError,
+)
+"""Errors that the same run meets again however often it is tried.
+
+The others may pass: a file that is missing may arrive, a store that is away comes back.
+"""
+
+
 def listed(names: Iterable[str]) -> str:
     r"""List names that come from outside; what a terminal would obey is shown escaped.
 

@@ -34,8 +34,8 @@ def _environment(variable: str, default: str) -> Path:
     return found
 
 
-def _test_project(folder: Path, python: Path) -> Path:
-    """Make an interpreter in whose environment the fault hooks are installed, too."""
+def _make_test_project(folder: Path, python: Path) -> None:
+    """Make ``python``, an interpreter in whose environment the fault hooks are installed, too."""
     plugin = folder / "test_project"
     shutil.copytree(PROJECT / "tests/airflow/test_project", plugin)
     told = plugin / "fault_hooks-1.dist-info"
@@ -49,15 +49,12 @@ def _test_project(folder: Path, python: Path) -> Path:
         f"exec '{python}' \"$@\"\n"
     )
     wrapper.chmod(0o755)
-    return wrapper
 
 
-def _home(folder: Path) -> Path:
+def _make_home(home: Path) -> None:
     """Make the folder in which the tasks run, with the configuration as it is deployed."""
-    home = folder / "home"
     shutil.copytree(PROJECT / "conf", home / "conf", ignore=shutil.ignore_patterns("local"))
     shutil.copytree(PROJECT / "data/01_raw", home / "data/01_raw")
-    return home
 
 
 def _dags(folder: Path, home: Path) -> Path:
@@ -76,7 +73,7 @@ def _dags(folder: Path, home: Path) -> Path:
     subprocess.run(
         [sys.executable, "-m", "user_activity_trends.orchestration.dags", "--target", "dags"],
         cwd=project,
-        env=Stack.plain_environment() | {"PYTHONPATH": "src"},
+        env=Stack.plain_environment() | {"PYTHONPATH": "src", "DO_NOT_TRACK": "1"},
         check=True,
         capture_output=True,
     )
@@ -100,13 +97,15 @@ def stack(webhook: Webhook) -> Iterator[Stack]:
         pytest.skip(f"{CANNOT_HAVE} initdb; install Debian's postgresql")
     airflow = _environment("AIRFLOW_BIN", ".venv-airflow/bin")
     python = _environment("TASKS_PYTHON", ".venv-tasks/bin/python")
-    folder = Path(tempfile.mkdtemp(prefix="airflow-"))
-    home = _home(folder)
-    dags = _dags(folder, home)
     # What ends this process politely ends the deployment as well.
     signal.signal(signal.SIGTERM, lambda *_: pytest.exit("stopped by SIGTERM", 1))
-    started = Stack(folder, airflow, python, _test_project(folder, python), home, webhook.url)
+    folder = Path(tempfile.mkdtemp(prefix="airflow-"))
+    home = folder / "home"
+    started = Stack(folder, airflow, python, folder / "python", home, webhook.url)
     try:
+        _make_home(home)
+        dags = _dags(folder, home)
+        _make_test_project(folder, python)
         started.start()
         started.deploy(dags)
         yield started

@@ -422,7 +422,7 @@ class Execute(unittest.TestCase):
 
     def test_it_runs_in_the_projects_folder_without_airflows_secrets(self) -> None:
         secrets = {
-            f"{start}SECRET": "s3cret"
+            f"{start}SECRET": "s3cret"  # pragma: allowlist secret
             for start in (
                 *("AIRFLOW__CORE__", "AIRFLOW_CONN_", "AIRFLOW_VAR_", "_AIRFLOW_", "__AIRFLOW_"),
                 *("CELERY_", "FLASK_", "PYTHON", "VIRTUAL_ENV_"),

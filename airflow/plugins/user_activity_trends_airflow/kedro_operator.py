@@ -18,6 +18,8 @@ HOME = "USER_ACTIVITY_TRENDS_HOME"
 """Environment variable: the folder that holds ``conf/``; relative paths start there."""
 
 _MODULE = "user_activity_trends.orchestration.task"
+_LASTING = 3
+"""Exit code of a task that cannot succeed when it is run again."""
 _FILES = ("sessions_file", "new_sessions_file")
 _NOT_FOR_TASKS = ("AIRFLOW", "_AIRFLOW", "__AIRFLOW", "CELERY", "FLASK", "PYTHON", "VIRTUAL_ENV")
 """Beginnings of variables that concern Airflow alone, some of them secrets."""
@@ -67,10 +69,12 @@ class KedroOperator(BaseOperator):
 
         Raises:
             AirflowSkipException: The model that triggered this run is of another recipe.
-            AirflowException: A variable is not set, or the task failed.
+            AirflowFailException: A variable is not set, or the project said that trying
+                again is of no use; there are no retries.
+            AirflowException: The task failed.
         """
         from airflow.providers.standard.hooks.subprocess import SubprocessHook
-        from airflow.sdk.exceptions import AirflowException
+        from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
         home, python = (_required(name) for name in (HOME, PYTHON))
         run, params = context["dag_run"], context["params"]
@@ -92,7 +96,7 @@ class KedroOperator(BaseOperator):
         )
         if done.exit_code != 0:
             msg = f"{self.task_id} ended with exit code {done.exit_code}: {done.output}"
-            raise AirflowException(msg)
+            raise AirflowFailException(msg) if done.exit_code == _LASTING else AirflowException(msg)
         for asset in self.outlets:
             context["outlet_events"][asset].extra = {
                 "version": version,

@@ -24,7 +24,8 @@ from user_activity_trends.orchestration.dag_settings import (
     DagSettings,
     read_dag_settings,
 )
-from user_activity_trends.orchestration.task import PLAIN_TEXT
+from user_activity_trends.orchestration.task import K_MAX_MINIMUM, PLAIN_TEXT
+from user_activity_trends.parameters import ProjectParams, check_parameters
 
 TEMPLATE = "airflow/dag_template.py.j2"
 FOLDER = "airflow/dags"
@@ -59,7 +60,7 @@ def generate(metadata: ProjectMetadata, env: str, target: Path) -> None:
     with session:
         context = session.load_context()
         settings = read_dag_settings(context.config_loader["airflow"], env)
-        recipes = list(context.config_loader["parameters"]["recipes"])
+        parameters = check_parameters(context.config_loader["parameters"])
         persisted = _persisted(context.catalog)
     pipelines.set_requested(None)
     for block, one in settings.items():
@@ -69,7 +70,7 @@ def generate(metadata: ProjectMetadata, env: str, target: Path) -> None:
                 f"airflow.yml: {block}: there is no pipeline {name}; known: {', '.join(pipelines)}"
             )
             raise SettingError(msg)
-        _check(block, one, recipes, persisted)
+        _check(block, one, list(parameters.recipes.root), persisted)
         grouping = "namespace" if one.tasks_by == "stage" else None
         create_context = click.Context(create, obj=metadata)
         create_context.invoke(
@@ -80,7 +81,7 @@ def generate(metadata: ProjectMetadata, env: str, target: Path) -> None:
             jinja_file=str(metadata.project_path / TEMPLATE),
             node_grouping=grouping,
             tags=[],
-            params=_for_the_template(env, one, pipelines[name], persisted, recipes)
+            params=_for_the_template(env, one, pipelines[name], persisted, parameters)
             | {"covered_by": _covering(one, settings.values(), env)},
             conf_source=None,
             convert_all=False,
@@ -135,7 +136,7 @@ def _for_the_template(
     one: DagSettings,
     pipeline: Pipeline,
     persisted: set[str],
-    recipes: list[str],
+    parameters: ProjectParams,
 ) -> dict[str, Any]:
     """Return what the template needs besides what ``kedro-airflow`` gives it."""
     grouping = "namespace" if one.tasks_by == "stage" else None
@@ -164,8 +165,24 @@ def _for_the_template(
         "dag_doc": _dag_doc(one, stages),
         "task_docs": {group.name: _task_doc(group, nodes) for group in groups},
         "shown": [param for param, is_read in shown.items() if is_read],
-        "recipes": recipes,
+        "dependencies": _direct_dependencies(groups),
+        "recipes": list(parameters.recipes.root),
+        "configured_k_max": parameters.clustering.sweep.k_max,
+        "k_max_minimum": K_MAX_MINIMUM,
         "plain_text": PLAIN_TEXT,
+    }
+
+
+def _direct_dependencies(groups: list[GroupedNodes]) -> dict[str, list[str]]:
+    """Return what each task waits for, without what those tasks wait for anyway."""
+    waits = {group.name: set(group.dependencies) for group in groups}
+
+    def all_before(name: str) -> set[str]:
+        return waits[name].union(*map(all_before, waits[name]))
+
+    return {
+        name: sorted(direct - set().union(*map(all_before, direct)))
+        for name, direct in waits.items()
     }
 
 
@@ -184,7 +201,8 @@ def _about_stage(stage: str) -> str:
 
 
 def _first_line(documented: Any) -> str:
-    return (inspect.getdoc(documented) or "").partition("\n")[0]
+    # Airflow renders Markdown.
+    return (inspect.getdoc(documented) or "").partition("\n")[0].replace("``", "`")
 
 
 if __name__ == "__main__":

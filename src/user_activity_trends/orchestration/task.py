@@ -18,12 +18,17 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from user_activity_trends.cli import readable
 from user_activity_trends.errors import SettingError
 
+LASTING_EXIT_CODE = 3
+"""Tells the orchestrator that trying again is of no use."""
+
 _PACKAGE = "user_activity_trends"
 _PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG in <sys/prctl.h>
 
 Version = Annotated[
     str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d\.\d\d\.\d\d\.\d{3}Z(-[0-9a-z]+)?$")
 ]
+K_MAX_MINIMUM = 3
+"""With fewer numbers of segments to try, no curve has an elbow."""
 PLAIN_TEXT = r"^([^$\x00-\x1f]|\$+[^${\x00-\x1f])+\$*$"
 """A value without ``${``, which OmegaConf would resolve, reading the environment if told to."""
 Text = Annotated[str, StringConstraints(pattern=PLAIN_TEXT)]
@@ -37,7 +42,7 @@ class RunParameters(BaseModel):
     sessions_file: Text | None = None
     new_sessions_file: Text | None = None
     recipe: Text | None = None
-    k_max: int | None = Field(None, ge=2)
+    k_max: int | None = Field(None, ge=K_MAX_MINIMUM)
 
     def as_runtime_parameters(self) -> dict[str, Any]:
         """Return them as ``kedro run --params`` would have made them."""
@@ -99,11 +104,15 @@ def die_with_parent() -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the task that the first argument describes; exit with 1 and a message if it cannot."""
+    """Run the task that the first argument describes.
+
+    If it cannot, the process ends with a message and exit code 1, or ``LASTING_EXIT_CODE``
+    if the same task cannot succeed when it is run again.
+    """
     (text,) = sys.argv[1:] if arguments is None else arguments
     die_with_parent()
     configure_project(_PACKAGE)
-    with readable():
+    with readable(LASTING_EXIT_CODE):
         run_task(read_request(text), Path.cwd())
 
 
