@@ -18,6 +18,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 from planted import Faults, Webhook
 from stack import PROJECT, TRAINING, Stack, postgres_commands
 
+# They run in other environments than the tests.
+collect_ignore = ["plugin_checks.py", "test_project"]
+
 CANNOT_HAVE = "this machine cannot have"
 
 DIFFERENT_HERE: dict[str, dict[str, Any]] = {

@@ -156,6 +156,7 @@ class Stack:
             "DAG_PROCESSOR": {"REFRESH_INTERVAL": "10", "MIN_FILE_PROCESS_INTERVAL": "10"},
             "LOGGING": {
                 "BASE_LOG_FOLDER": logs,
+                "DAG_PROCESSOR_CHILD_PROCESS_LOG_DIRECTORY": str(self.folder / "logs/processor"),
                 "WORKER_LOG_SERVER_PORT": str(port["logs"]),
                 "TRIGGER_LOG_SERVER_PORT": str(port["trigger_logs"]),
             },

@@ -230,11 +230,12 @@ def test_a_day_that_is_missing_fails_alone_and_a_day_run_again_gives_the_same(
     told = stack.api.log(INFERENCE, missing["dag_run_id"], "inference", task["try_number"])
     assert f"there is no such file: {stack.home}/new-2026-03-02.csv; check the path" in told
 
-    scored = outputs.contents(stack.data)["07_model_output/new_session_segments.csv"]
+    output = "07_model_output/new_session_segments.csv/new_session_segments.csv"
+    scored = outputs.contents(stack.data)[output]
     count = len(outputs.versions(stack.data)["new_session_segments.csv"])
     stack.api.clear_run(INFERENCE, there["dag_run_id"])
     assert stack.api.wait_for_run(INFERENCE, there["dag_run_id"])["state"] == "success"
-    assert outputs.contents(stack.data)["07_model_output/new_session_segments.csv"] == scored
+    assert outputs.contents(stack.data)[output] == scored
     assert len(outputs.versions(stack.data)["new_session_segments.csv"]) == count
 
 
@@ -292,17 +293,3 @@ def test_a_trial_recipe_is_not_scored_with_the_recipe_in_use(
     assert (stack.data / "recipes/log/06_models/cluster_choice.json").exists()
     triggered = _finished_by_asset(stack, run)
     assert stack.api.tasks(INFERENCE, triggered["dag_run_id"])["inference"]["state"] == "skipped"
-
-
-def test_no_secret_is_in_a_log_or_a_rendered_field(stack: Stack, chain: tuple[str, str]) -> None:
-    """Of all that the deployment has told so far."""
-    assert chain
-    secrets = {name: value for name, value in stack.passwords.items() if name != "fernet"}
-    secrets["fernet"] = stack.passwords["fernet"]
-    logs = [path for path in (stack.folder / "logs").rglob("*") if path.is_file()]
-    assert len(logs) > 10
-    for path in logs:
-        text = path.read_text(encoding="utf-8", errors="replace")
-        assert [name for name, secret in secrets.items() if secret in text] == [], path
-    rendered = stack.query("select rendered_fields from rendered_task_instance_fields")
-    assert [name for name, secret in secrets.items() if secret in rendered] == []

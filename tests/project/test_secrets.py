@@ -11,26 +11,23 @@ import pytest
 HOOK = Path(sys.executable).with_name("detect-secrets-hook")
 
 
-def _password() -> str:
-    return secrets.token_urlsafe(24)
-
-
-def _fernet_key() -> str:
-    return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
-
-
 @pytest.mark.parametrize(
-    ("name", "planted"),
+    ("name", "line"),
     [
-        (".env", f"POSTGRES_PASSWORD={_password()}\n"),
-        ("compose.yaml", f'environment:\n  AIRFLOW__CORE__FERNET_KEY: "{_fernet_key()}"\n'),
-        ("compose.yaml", f"URL: postgresql://airflow:{_password()}@postgres/airflow\n"),
-        ("airflow.yml", f"jwt_secret: {_password()}\n"),
-        ("key.pem", f"-----BEGIN {'RSA'} PRIVATE KEY-----\n"),
+        (".env", "POSTGRES_PASSWORD={password}"),
+        ("compose.yaml", 'AIRFLOW__CORE__FERNET_KEY: "{fernet_key}"'),
+        ("compose.yaml", "URL: postgresql://airflow:{password}@postgres/airflow"),
+        ("airflow.yml", "jwt_secret: {password}"),
+        ("key.pem", "-----BEGIN {rsa} PRIVATE KEY-----"),
     ],
 )
-def test_a_planted_secret_fails_the_check(tmp_path: Path, name: str, planted: str) -> None:
-    (tmp_path / name).write_text(planted, encoding="utf-8")
+def test_a_planted_secret_fails_the_check(tmp_path: Path, name: str, line: str) -> None:
+    planted = line.format(
+        password=secrets.token_urlsafe(24),
+        fernet_key=base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+        rsa="RSA",
+    )
+    (tmp_path / name).write_text(f"{planted}\n", encoding="utf-8")
 
     done = subprocess.run([HOOK, name], cwd=tmp_path, capture_output=True, text=True, check=False)
 

@@ -1,6 +1,7 @@
 """Who is told when a run fails or is late: the log, and a webhook if one is configured."""
 
 import asyncio
+import logging
 from typing import Any
 
 from airflow.sdk import BaseNotifier
@@ -57,9 +58,11 @@ class Notifier(BaseNotifier):
     def _post(self, connection: Any, message: dict[str, str | None]) -> None:
         import httpx
 
+        # It would write the address, with its token, to the log.
+        logging.getLogger("httpx").setLevel(logging.WARNING)
         try:
-            httpx.post(connection.host, json=message, timeout=_SECONDS).raise_for_status()
-        except httpx.HTTPError as error:
+            httpx.post(connection.host or "", json=message, timeout=_SECONDS).raise_for_status()
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             # Not the error's own text nor its traceback, which have the address.
             self.log.error(  # noqa: TRY400
                 "the webhook of connection %s did not take the message: %s",
@@ -85,7 +88,8 @@ def describe(event: str, context: Any) -> dict[str, str | None]:
         value = thing.get(name) if isinstance(thing, dict) else getattr(thing, name, None)
         return None if value is None else str(value)
 
-    run_id = of(run, "run_id") or of(context, "run_id")
+    # In a deadline's context the run is what the REST API tells of it.
+    run_id = of(run, "run_id") or of(run, "dag_run_id") or of(context, "run_id")
     dag_id = of(run, "dag_id") or of(context.get("dag"), "dag_id")
     said = {"failed": "has failed", "late": "has not finished by its deadline"}[event]
     text = f"{dag_id}: run {run_id} {said}"

@@ -13,6 +13,7 @@ DEFAULT = "default"
 """The block of ``airflow.yml`` whose settings hold for all DAGs."""
 
 Words = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+Seconds = Annotated[float, Field(gt=0, le=366 * 86_400)]
 
 
 class AssetSchedule(BaseModel):
@@ -43,10 +44,10 @@ class DagSettings(BaseModel):
     owner: Words
     tags: tuple[Words, ...]
     retries: int = Field(ge=0)
-    retry_delay: float = Field(gt=0)
-    max_retry_delay: float = Field(gt=0)
-    execution_timeout: float = Field(gt=0)
-    deadline: float | None = Field(gt=0)
+    retry_delay: Seconds
+    max_retry_delay: Seconds
+    execution_timeout: Seconds
+    deadline: Seconds | None
     webhook_connection: Words | None
     params: DagParams
 
@@ -63,12 +64,13 @@ def read_dag_settings(raw: Mapping[str, Any], environment: str) -> dict[str, Dag
     """
     checked = {}
     where = f"airflow.yml of the environment {environment}"
-    default = raw.get(DEFAULT) or {}
-    for name, own in raw.items():
+    default = _block(where, DEFAULT, raw.get(DEFAULT))
+    default_params = _block(where, f"{DEFAULT}.params", default.get("params"))
+    for name in raw:
         if name == DEFAULT:
             continue
-        own = own or {}  # noqa: PLW2901
-        params = {**(default.get("params") or {}), **(own.get("params") or {})}
+        own = _block(where, name, raw[name])
+        params = {**default_params, **_block(where, f"{name}.params", own.get("params"))}
         try:
             checked[name] = DagSettings.model_validate(
                 {"pipeline": name, **default, **own, "params": params}
@@ -88,3 +90,12 @@ def read_dag_settings(raw: Mapping[str, Any], environment: str) -> dict[str, Dag
         msg = f"{where} names no pipeline; add one, such as training: {{description: Train}}"
         raise SettingError(msg)
     return checked
+
+
+def _block(where: str, path: str, value: Any) -> Mapping[str, Any]:
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        msg = f"{where} is not accepted:\n  - {path}: Input should be a block, not {value!r}"
+        raise SettingError(msg)
+    return value

@@ -1,0 +1,745 @@
+"""A task is one process of a run: what it is told, what it writes, and how it ends."""
+
+import json
+import os
+import re
+import select
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pytest
+from kedro.framework.project import configure_project, pipelines
+from kedro.io import DatasetError
+
+from user_activity_trends.errors import InputFileError, MixedRunsError, SettingError
+from user_activity_trends.kedro_session import RunSession
+from user_activity_trends.orchestration import task
+from user_activity_trends.orchestration.task import (
+    RunParameters,
+    TaskRequest,
+    read_request,
+    run_task,
+)
+
+PROJECT = Path(__file__).resolve().parents[2]
+TINY = PROJECT / "tests/data/tiny_sessions.csv"
+STAGES = ("data_processing", "clustering", "labelling")
+VERSION = "2026-01-31T05.00.00.000Z-1f0c9a2b"
+LATER = "2026-02-01T05.00.00.000Z-0a1b2c3d"
+LAST = "2026-02-02T05.00.00.000Z-4d5e6f70"
+VERSIONED = {
+    PurePosixPath("06_models") / name
+    for name in (
+        "user_activity_trend_model.pkl",
+        "segment_identities.json",
+        "training_metrics.json",
+    )
+}
+MODEL = "06_models/user_activity_trend_model.pkl/{}/user_activity_trend_model.pkl"
+SCORED = "07_model_output/new_session_segments.csv/{}/new_session_segments.csv"
+SUMMARY = PurePosixPath("08_reporting/run_summary.json")  # has timings
+SECONDS = 60
+
+PATTERN = r"'^([^$\x00-\x1f]|\$+[^${\x00-\x1f])+\$*$'"
+VERSION_PATTERN = r"'^\d{4}-\d\d-\d\dT\d\d\.\d\d\.\d\d\.\d{3}Z(-[0-9a-z]+)?$'"
+DELETE = object()
+
+
+def _told(**changes: Any) -> dict[str, Any]:
+    request = {
+        "pipeline": "training",
+        "environment": "test",
+        "namespace": "data_processing",
+        "nodes": [],
+        "run_id": VERSION,
+    } | changes
+    return {name: value for name, value in request.items() if value is not DELETE}
+
+
+# --- what a task is told ------------------------------------------------------------------------
+
+
+def test_a_request_is_read_with_its_values() -> None:
+    told = _told(
+        nodes=["a", "b"],
+        input_version=LATER,
+        parameters={"sessions_file": "in.csv", "recipe": "log", "k_max": 7},
+    )
+
+    assert read_request(json.dumps(told)) == TaskRequest(
+        pipeline="training",
+        environment="test",
+        namespace="data_processing",
+        nodes=("a", "b"),
+        run_id=VERSION,
+        input_version=LATER,
+        parameters=RunParameters(sessions_file="in.csv", recipe="log", k_max=7),
+    )
+
+
+def test_a_request_leaves_the_configured_values_and_reads_the_latest_version() -> None:
+    request = read_request(json.dumps(_told(namespace=None, run_id="2026-01-31T05.00.00.000Z")))
+
+    assert (request.namespace, request.nodes, request.input_version) == (None, (), None)
+    assert request.run_id == "2026-01-31T05.00.00.000Z"
+    assert request.parameters.as_runtime_parameters() == {}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "$(touch pwned)",
+        "`touch pwned`",
+        "x'; touch pwned; \".csv",
+        "a,b=c:d, e",
+        "  spaces around  ",
+        "-rf",
+        "a\\b\\",
+        "naïve/Ölçü/日本語/🛒.csv",
+        "{x}",
+        "{ds}",
+        "a$x",
+        "$x",
+        "a$",
+        "a$$",
+        "$ {x}",
+        "$$x{y}",
+        "%s%n %(run_id)s {0}",
+        "{{ ds }}{% if %}",
+        "<&'\">",
+        "#!?*[a]~",
+    ],
+)
+@pytest.mark.parametrize("name", ["sessions_file", "new_sessions_file", "recipe"])
+def test_a_text_reaches_the_parameters_as_it_is(name: str, value: str) -> None:
+    request = read_request(json.dumps(_told(parameters={name: value})))
+
+    assert request.parameters.as_runtime_parameters() == {name: value}
+
+
+@pytest.mark.parametrize(
+    ("given", "parameters"),
+    [
+        ({}, {}),
+        ({"sessions_file": None, "recipe": None, "k_max": None}, {}),
+        ({"k_max": 3}, {"clustering": {"sweep": {"k_max": 3}}}),
+        (
+            {"sessions_file": "a", "new_sessions_file": "b", "recipe": "log", "k_max": 12},
+            {
+                "sessions_file": "a",
+                "new_sessions_file": "b",
+                "recipe": "log",
+                "clustering": {"sweep": {"k_max": 12}},
+            },
+        ),
+    ],
+)
+def test_parameters_are_nested_as_kedro_has_them(
+    given: dict[str, Any], parameters: dict[str, Any]
+) -> None:
+    assert RunParameters(**given).as_runtime_parameters() == parameters
+
+
+def _refusals(text: str) -> list[str]:
+    with pytest.raises(SettingError) as refused:
+        read_request(text)
+    first, *lines = str(refused.value).split("\n  - ")
+    assert first == (
+        "the run cannot start, since what it was given is not accepted (paths and names "
+        "have no control characters and no ${...}):"
+    )
+    return lines
+
+
+@pytest.mark.parametrize(
+    ("text", "refusal"),
+    [
+        ("", "request: Invalid JSON: EOF while parsing a value at line 1 column 0, not ''"),
+        ("[]", "request: Input should be an object, not []"),
+        ("null", "request: Input should be an object, not None"),
+    ],
+)
+def test_what_is_no_request_is_refused(text: str, refusal: str) -> None:
+    assert _refusals(text) == [refusal]
+
+
+@pytest.mark.parametrize("name", ["pipeline", "environment", "namespace", "nodes", "run_id"])
+def test_a_missing_field_is_named(name: str) -> None:
+    told = _told(**{name: DELETE})
+
+    assert _refusals(json.dumps(told)) == [f"{name}: Field required, not {told!r}"]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "refusal"),
+    [
+        ("stage", "clustering", "stage: Extra inputs are not permitted, not 'clustering'"),
+        ("pipeline", None, "pipeline: Input should be a valid string, not None"),
+        ("environment", 1, "environment: Input should be a valid string, not 1"),
+        ("namespace", ["a"], "namespace: Input should be a valid string, not ['a']"),
+        ("nodes", "a", "nodes: Input should be a valid array, not 'a'"),
+        ("nodes", [None], "nodes.0: Input should be a valid string, not None"),
+        ("input_version", 3, "input_version: Input should be a valid string, not 3"),
+        ("parameters", None, "parameters: Input should be an object, not None"),
+    ],
+)
+def test_a_wrong_field_is_refused(field: str, value: Any, refusal: str) -> None:
+    assert _refusals(json.dumps(_told(**{field: value}))) == [refusal]
+
+
+@pytest.mark.parametrize("field", ["run_id", "input_version"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "latest",
+        "../x",
+        "2026-01-31",
+        "2026-01-31T05.00.00.000Z/..",
+        "2026-01-31T05.00.00.000Z-",
+        "2026-01-31T05.00.00.000Z-A",
+        "2026-01-31T05.00.00.000Z\n",
+    ],
+)
+def test_a_version_is_a_moment_and_nothing_else(field: str, value: str) -> None:
+    assert _refusals(json.dumps(_told(**{field: value}))) == [
+        f"{field}: String should match pattern {VERSION_PATTERN}, not {value!r}"
+    ]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "${x}",
+        "a${x}",
+        "a$${x}",
+        "$$$${x}",
+        "\\${x}",
+        "\\\\${x}",
+        "${",
+        "a$x${y",
+        "${oc.env:HOME}",
+        "${environment:HOME}",
+        "",
+        "a\nb",
+        "a\n",
+        "a\x00b",
+        "a\tb",
+        "a$\x1f",
+    ],
+)
+@pytest.mark.parametrize("name", ["sessions_file", "new_sessions_file", "recipe"])
+def test_what_would_be_resolved_is_refused(name: str, value: str) -> None:
+    assert _refusals(json.dumps(_told(parameters={name: value}))) == [
+        f"parameters.{name}: String should match pattern {PATTERN}, not {value!r}"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "refusal"),
+    [
+        ("session_file", "a", "Extra inputs are not permitted, not 'a'"),
+        ("sessions_file", 3, "Input should be a valid string, not 3"),
+        ("recipe", ["a"], "Input should be a valid string, not ['a']"),
+        ("k_max", 2, "Input should be greater than or equal to 3, not 2"),
+        (
+            "k_max",
+            2.5,
+            "Input should be a valid integer, got a number with a fractional part, not 2.5",
+        ),
+        (
+            "k_max",
+            "3; touch pwned",
+            (
+                "Input should be a valid integer, unable to parse string as an integer, "
+                "not '3; touch pwned'"
+            ),
+        ),
+    ],
+)
+def test_a_wrong_parameter_is_refused(name: str, value: Any, refusal: str) -> None:
+    assert _refusals(json.dumps(_told(parameters={name: value}))) == [
+        f"parameters.{name}: {refusal}"
+    ]
+
+
+def test_all_refusals_come_at_once() -> None:
+    told = _told(run_id="latest", pipeline=1, parameters={"k_max": 0, "recipe": "${x}"})
+
+    assert [line.split(":")[0] for line in _refusals(json.dumps(told))] == [
+        "pipeline",
+        "run_id",
+        "parameters.recipe",
+        "parameters.k_max",
+    ]
+
+
+# --- what a task writes -------------------------------------------------------------------------
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _project() -> None:
+    configure_project("user_activity_trends")
+
+
+@contextmanager
+def _writing_to(root: Path) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DATA_ROOT", str(root))
+        yield
+
+
+def _run(root: Path, **told: Any) -> None:
+    with _writing_to(root):
+        run_task(read_request(json.dumps(_told(**told))), PROJECT)
+
+
+def _train(root: Path, run_id: str, **parameters: Any) -> None:
+    for stage in STAGES:
+        _run(root, namespace=stage, run_id=run_id, parameters=parameters)
+
+
+def _contents(root: Path) -> dict[PurePosixPath, dict[str | None, bytes]]:
+    """Read every file below ``root``: by its place, and by its version if it has one."""
+    found: dict[PurePosixPath, dict[str | None, bytes]] = {}
+    for path in sorted(root.rglob("*")):
+        place, version = PurePosixPath(path.relative_to(root)), None
+        if path.is_file() and not place.parts[0].startswith("."):
+            if place.parent.parent.name == place.name:
+                place, version = place.parent.parent, place.parent.name
+            found.setdefault(place, {})[version] = path.read_bytes()
+    del found[SUMMARY]
+    return found
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> dict[PurePosixPath, bytes]:
+    """Return what one plain ``kedro run`` of the training writes, versions aside."""
+    root = tmp_path_factory.mktemp("plain")
+    done = subprocess.run(
+        [sys.executable, "-m", "kedro", "run", "--env", "test", "--pipelines", "training"],
+        cwd=PROJECT,
+        env=os.environ | {"DATA_ROOT": str(root)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return {place: content for place, (content,) in _values(_contents(root)).items()}
+
+
+def _values(
+    contents: dict[PurePosixPath, dict[str | None, bytes]],
+) -> dict[PurePosixPath, tuple[bytes, ...]]:
+    return {place: tuple(versions.values()) for place, versions in contents.items()}
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return where the three tasks of one training have written."""
+    root = tmp_path_factory.mktemp("trained")
+    _train(root, VERSION)
+    return root
+
+
+@pytest.fixture
+def own(trained: Path, tmp_path: Path) -> Path:
+    """Return a copy of it to change."""
+    return Path(shutil.copytree(trained, tmp_path / "own"))
+
+
+def test_three_tasks_write_what_one_run_writes_all_in_one_version(
+    trained: Path, plain: dict[PurePosixPath, bytes]
+) -> None:
+    contents = _contents(trained)
+
+    assert _values(contents) == {place: (content,) for place, content in plain.items()}
+    assert {place for place, versions in contents.items() if None not in versions} == VERSIONED
+    assert {v for place in VERSIONED for v in contents[place]} == {VERSION}
+
+
+def test_one_task_a_node_writes_the_same(tmp_path: Path, plain: dict[PurePosixPath, bytes]) -> None:
+    nodes = [node.name for node in pipelines["training"].nodes]
+    assert len(nodes) == 11
+
+    for node in nodes:
+        _run(tmp_path, namespace=None, nodes=[node])
+
+    contents = _contents(tmp_path)
+    assert _values(contents) == {place: (content,) for place, content in plain.items()}
+    assert {v for place in VERSIONED for v in contents[place]} == {VERSION}
+
+
+def test_a_task_that_is_run_again_replaces_what_it_wrote(trained: Path, own: Path) -> None:
+    for place in VERSIONED:
+        (own / place / VERSION / place.name).write_bytes(b"torn")
+
+    _run(own, namespace="clustering")
+
+    assert _contents(own) == _contents(trained)
+
+
+def test_another_run_adds_a_version_and_leaves_the_first(trained: Path, own: Path) -> None:
+    _train(own, LATER)
+
+    before, after = _contents(trained), _contents(own)
+    for place in VERSIONED:
+        content = before[place][VERSION]
+        assert after[place] == {VERSION: content, LATER: content}
+
+
+def test_a_task_reads_its_own_run_not_a_newer_one(trained: Path, own: Path) -> None:
+    for place in VERSIONED:
+        newer = own / place / LATER / place.name
+        newer.parent.mkdir()
+        newer.write_bytes(b"of another run")
+    (own / "07_model_output/session_segments.parquet").unlink()
+
+    _run(own, namespace="labelling")
+
+    labelled = "07_model_output/session_segments.parquet"
+    assert (own / labelled).read_bytes() == (trained / labelled).read_bytes()
+
+
+def _replaced(name: str, by: str) -> str:
+    return re.escape(
+        f"{name} was replaced by {by} since this run ({VERSION}) wrote it, so nothing was made of "
+        "it; runs that write to the same DATA_ROOT must not overlap. Start this run again from "
+        "its first task"
+    )
+
+
+def test_what_another_run_has_replaced_in_between_is_not_used(own: Path) -> None:
+    _run(own, namespace="data_processing", run_id=LATER)
+    before = _contents(own)
+
+    with pytest.raises(MixedRunsError, match=_replaced("scaled_features", f"run {LATER}")):
+        _run(own, namespace="clustering")
+
+    assert _contents(own) == before
+    # What the other run has not replaced is still there for its own run.
+    _run(own, namespace="data_processing")
+    _run(own, namespace="clustering")
+    assert _contents(own) == before
+
+
+def test_what_a_plain_run_has_replaced_in_between_is_not_used(own: Path) -> None:
+    with (
+        _writing_to(own),
+        RunSession.create(project_path=PROJECT, env="test") as session,
+    ):
+        session.run(pipeline_names=["training"])
+    before = _contents(own)
+
+    with pytest.raises(MixedRunsError, match=_replaced("session_features", "another run")):
+        _run(own, namespace="labelling")
+
+    assert _contents(own) == before
+
+
+def test_a_run_of_another_pipeline_reads_what_earlier_runs_wrote(trained: Path, own: Path) -> None:
+    _run(own, pipeline="labelling", namespace="labelling", run_id=LATER, input_version=VERSION)
+
+    assert _contents(own) == _contents(trained)
+
+
+def test_a_plain_run_never_overwrites_a_version(
+    trained: Path, own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Tasks ran before in this process: their leave to replace must not have stayed behind.
+    monkeypatch.setattr("kedro.framework.session.session.generate_timestamp", lambda: VERSION)
+
+    with (
+        _writing_to(own),
+        RunSession.create(project_path=PROJECT, env="test") as session,
+        pytest.raises(DatasetError, match="must not exist if versioning is enabled"),
+    ):
+        session.run(pipeline_names=["training"])
+
+    before, after = _contents(trained), _contents(own)
+    assert {place: after[place] for place in VERSIONED} == {
+        place: before[place] for place in VERSIONED
+    }
+
+
+def _infer(root: Path, run_id: str, input_version: str | None) -> bytes:
+    _run(
+        root,
+        pipeline="inference",
+        namespace="inference",
+        run_id=run_id,
+        input_version=input_version,
+    )
+    return (root / SCORED.format(run_id)).read_bytes()
+
+
+def test_input_version_pins_the_model(own: Path, tmp_path: Path) -> None:
+    header, *rows = TINY.read_text(encoding="utf-8").splitlines(keepends=True)
+    fewer = tmp_path / "fewer.csv"
+    fewer.write_text(header + "".join(rows[::2]), encoding="utf-8")
+    with_the_first = _infer(own, VERSION, None)
+    _train(own, LATER, sessions_file=str(fewer))
+    with_the_second = _infer(own, LATER, None)
+    assert with_the_first != with_the_second
+
+    assert _infer(own, LAST, VERSION) == with_the_first
+    assert _infer(own, LAST, LATER) == with_the_second
+    assert _infer(own, LAST, None) == with_the_second
+
+
+def test_a_pinned_model_that_is_not_there_is_told(own: Path) -> None:
+    with pytest.raises(InputFileError, match=r"there is no such file: .*/segment_identities"):
+        _infer(own, LAST, LATER)
+
+    assert not (own / SCORED.format(LAST)).exists()
+
+
+def test_parameters_take_effect(tmp_path: Path) -> None:
+    for stage in STAGES:
+        _run(tmp_path, namespace=stage, parameters={"recipe": "log", "k_max": 5})
+
+    choice = json.loads((tmp_path / "recipes/log/06_models/cluster_choice.json").read_text())
+    assert choice["candidates"] == [1, 2, 3, 4, 5]
+    assert [path.name for path in tmp_path.iterdir()] == ["recipes"]
+
+
+@pytest.mark.parametrize(
+    ("told", "message"),
+    [
+        ({"pipeline": "trainig"}, "Failed to find the pipeline named 'trainig'.*training"),
+        ({"namespace": "clusterin"}, "clusterin"),
+        ({"namespace": None, "nodes": ["train_mode"]}, "train_mode"),
+    ],
+)
+def test_what_does_not_exist_is_told_by_kedro(
+    told: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match=f"(?s){message}"):
+        _run(tmp_path, **told)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+# --- a process of its own -----------------------------------------------------------------------
+
+HOSTILE = "x'; touch pwned; $(touch pwned2) \".csv"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """Return a folder that has what a worker needs: ``conf`` and the data."""
+    root = tmp_path / "home"
+    shutil.copytree(PROJECT / "conf", root / "conf")
+    shutil.copytree(PROJECT / "tests/data", root / "tests/data")
+    return root
+
+
+def _environment(home: Path) -> dict[str, str]:
+    return os.environ | {
+        "DATA_ROOT": str(home.parent / "written"),
+        "KEDRO_LOGGING_CONFIG": str(home / "conf/logging_tasks.yml"),
+        "DO_NOT_TRACK": "1",  # the folder has no .telemetry
+        "PYTHONPATH": str(PROJECT / "src"),
+    }
+
+
+def _command(**told: Any) -> list[str]:
+    module = "user_activity_trends.orchestration.task"
+    return [sys.executable, "-m", module, json.dumps(_told(**told))]
+
+
+def _process(home: Path, **told: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        _command(**told),
+        cwd=home,
+        env=_environment(home),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=SECONDS,
+    )
+
+
+def _files(folder: Path) -> set[str]:
+    found = {str(path.relative_to(folder)) for path in folder.rglob("*")}
+    return {name for name in found if not Path(name).name.startswith(".coverage")}
+
+
+@pytest.mark.parametrize(
+    ("parameters", "code", "message"),
+    [
+        (
+            {"sessions_file": HOSTILE},
+            1,
+            "sessions: there is no such file: {home}/" + HOSTILE + "; check the path "
+            "(sessions_file)",
+        ),
+        (
+            {"sessions_file": "🛒 $(touch pwned),`touch pwned2`;&|>pwned3"},
+            1,
+            (
+                "sessions: there is no such file: {home}/🛒 $(touch pwned),`touch pwned2`;&|>pwned3"
+                "; check the path (sessions_file)"
+            ),
+        ),
+        (
+            {"recipe": HOSTILE},
+            task.LASTING_EXIT_CODE,
+            (
+                "the parameters (conf/, --params) are not accepted:\n"
+                f"  - recipe: there is no recipe {HOSTILE!r}; known: base, log"
+            ),
+        ),
+        (
+            {"recipe": "$${environment:HOME}"},
+            task.LASTING_EXIT_CODE,
+            (
+                "the run cannot start, since what it was given is not accepted (paths and names "
+                "have no control characters and no ${{...}}):\n"
+                f"  - parameters.recipe: String should match pattern {PATTERN}, not "
+                "'$${environment:HOME}'"
+            ),
+        ),
+    ],
+)
+def test_a_hostile_value_is_refused_by_name_and_nothing_is_done(
+    parameters: dict[str, str], code: int, message: str, home: Path
+) -> None:
+    before = _files(home.parent)
+
+    done = _process(home, parameters=parameters)
+
+    assert done.returncode == code
+    *_, last = done.stderr.split("ERROR ")
+    lines = [line.split(" ", 1) for line in last.strip().splitlines()]
+    told = "\n".join(line[1] for line in lines)
+    assert told == message.replace("{home}", str(home)).replace("{{...}}", "{...}")
+    assert "Traceback" not in done.stderr
+    assert _files(home.parent) == before
+
+
+@pytest.mark.parametrize("name", [HOSTILE, "🛒 $(touch pwned),a=b:c;&|>pwned3 {x} %s\\.csv"])
+def test_a_file_with_a_hostile_name_is_read(name: str, home: Path) -> None:
+    lines = TINY.read_text(encoding="utf-8").splitlines(keepends=True)[:21]
+    (home / name).write_text("".join(lines), encoding="utf-8")
+    before = _files(home)
+
+    done = _process(home, parameters={"sessions_file": name})
+
+    assert done.returncode == 0, done.stderr
+    quality = json.loads((home.parent / "written/08_reporting/data_quality.json").read_text())
+    assert (quality["file"], quality["rows_read"]) == (str(home / name), 20)
+    assert _files(home) == before
+
+
+PARENT = """
+import subprocess, sys
+print(subprocess.Popen([sys.executable, "-c", *sys.argv[1:]]).pid, flush=True)
+sys.stdin.read()
+"""
+ENDLESS_TASK = """
+import sys, time
+from user_activity_trends.orchestration import task
+task.run_task = lambda *_: (print("running", flush=True), time.sleep(600))
+task.main(sys.argv[1:])
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="this machine cannot have Linux's prctl")
+def test_a_task_dies_with_the_process_that_started_it(home: Path) -> None:
+    parent = subprocess.Popen(
+        [sys.executable, "-c", PARENT, ENDLESS_TASK, json.dumps(_told())],
+        cwd=home,
+        env=_environment(home),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert parent.stdin is not None
+    assert parent.stdout is not None
+    with parent.stdin, parent.stdout as out:
+        child = int(out.readline())
+        try:
+            assert out.readline() == b"running\n"
+
+            parent.kill()
+
+            # The task has the same output: it ends with the last of the two.
+            assert select.select([out], [], [], SECONDS)[0] == [out], "the task outlives its parent"
+            assert out.read() == b""
+        except BaseException:
+            os.kill(child, signal.SIGKILL)
+            raise
+        finally:
+            parent.kill()
+            parent.wait()
+
+
+class _Kernel:
+    """Remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[int, int]] = []
+
+    def prctl(self, option: int, value: int) -> None:
+        self.asked.append((option, value))
+
+
+@pytest.mark.parametrize(
+    ("platform", "parents", "asked", "killed"),
+    [
+        ("linux", [7, 7], [(1, signal.SIGKILL)], []),
+        ("linux", [7, 1], [(1, signal.SIGKILL)], [(os.getpid(), signal.SIGKILL)]),
+        ("darwin", [], [], []),
+    ],
+)
+def test_a_parent_that_is_dead_before_the_kernel_is_asked_is_noticed(
+    platform: str,
+    parents: list[int],
+    asked: list[tuple[int, int]],
+    killed: list[tuple[int, int]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    kernel, done, left = _Kernel(), [], list(parents)
+    monkeypatch.setattr(task.sys, "platform", platform)
+    monkeypatch.setattr(task.ctypes, "CDLL", lambda _: kernel)
+    monkeypatch.setattr(task.os, "getppid", lambda: left.pop(0))
+    monkeypatch.setattr(task.os, "kill", lambda *call: done.append(call))
+
+    task.die_with_parent()
+
+    assert (kernel.asked, done, left) == (asked, killed, [])
+
+
+def test_main_runs_the_task_in_the_folder_where_it_is(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(home)
+    monkeypatch.setattr(task, "die_with_parent", lambda: None)
+    monkeypatch.setenv("DATA_ROOT", "written here")
+    monkeypatch.setattr(sys, "argv", ["task.py", json.dumps(_told())])
+
+    task.main()
+
+    quality = json.loads((home / "written here/08_reporting/data_quality.json").read_text())
+    assert quality["file"] == str(home / "tests/data/tiny_sessions.csv")
+    assert [path.name for path in tmp_path.iterdir()] == ["home"]
+
+
+def test_main_ends_with_a_message(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(task, "die_with_parent", lambda: None)
+
+    with pytest.raises(SystemExit) as ended:
+        task.main([json.dumps(_told(parameters={"recipe": "${x}"}))])
+
+    assert ended.value.code == task.LASTING_EXIT_CODE == 3
+    assert caplog.messages[-1].endswith(
+        f"  - parameters.recipe: String should match pattern {PATTERN}, not '${{x}}'"
+    )
