@@ -130,7 +130,7 @@ def wait_until_ready(process: "subprocess.Popen[bytes]", url: str) -> None:
 
 def stop(process: "subprocess.Popen[bytes]") -> None:
     """Ask all of Airflow to stop, and see to it that it does."""
-    for how in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+    for how in (signal.SIGTERM, signal.SIGKILL):
         try:
             os.killpg(process.pid, how)
             process.wait(STOP_SECONDS)

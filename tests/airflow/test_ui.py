@@ -185,13 +185,25 @@ def test_the_graph_shows_every_stage_and_how_it_went(page: Page, trained: str) -
         expect(edge).to_have_count(1)
 
 
+def point_at(page: Page, cell: Locator, told: Locator) -> None:
+    """Point at a cell until it tells: the grid is drawn anew now and then, and misses the mouse."""
+    for _ in range(10):
+        cell.hover()
+        try:
+            expect(told).to_be_visible(timeout=3_000)
+        except AssertionError:
+            page.mouse.move(0, 0)
+        else:
+            return
+
+
 def test_the_grid_shows_the_run(page: Page, trained: str) -> None:
     open_run(page, trained)
     assert_legible(page.get_by_role("heading", name=trained))
     for stage in STAGES:
         assert_legible(page.get_by_test_id(stage).get_by_text(stage, exact=True))
-        page.get_by_test_id(f"grid-{trained}-{stage}").hover()
         told = page.get_by_role("tooltip").filter(has_text=stage)
+        point_at(page, page.get_by_test_id(f"grid-{trained}-{stage}"), told)
         expect(told).to_contain_text("State: Success")
         page.mouse.move(0, 0)
         expect(told).to_be_hidden()
@@ -277,7 +289,7 @@ def test_the_trigger_form_has_a_typed_field_for_each_parameter(page: Page) -> No
     for title in ("Sessions", "Recipe", "Largest number of segments to try"):
         # The title of a field that has to be filled in ends in a star.
         assert_legible(form.get_by_text(re.compile(rf"^\s*{title}\s*\*?\s*$")))
-    for explanation in ("Path or address of the CSV file", "Columns and scaling", "as configured."):
+    for explanation in ("CSV file: path or address", "Columns and scaling", "as configured."):
         assert_legible(form.get_by_text(explanation))
     expect(sessions).to_have_value("")
     expect(segments).to_have_value("")
@@ -300,7 +312,7 @@ def test_a_wrong_value_starts_nothing(page: Page, stack: Stack, trained: str, wa
     segments.fill("1")
     segments.blur()
     expect(segments).not_to_have_value("1")
-    assert int(segments.input_value()) >= 2
+    assert int(segments.input_value()) >= 3
     # It asks the server about texts.
     sessions.fill("${x}")
     form.get_by_role("button", name="Trigger", exact=True).click()
