@@ -64,7 +64,8 @@ $(BENCH_ENVIRONMENT)/runtime.installed: requirements/runtime.txt tools/install
 	@touch $@
 
 dags: $(ENVIRONMENT)/dev.installed ## Generate airflow/dags from conf/base/airflow.yml; ENV=NAME
-	@PYTHONPATH=src $(BIN)/python -m user_activity_trends.orchestration.dags --env $(or $(ENV),base)
+	@PYTHONPATH=src $(BIN)/python -m user_activity_trends.orchestration.dags \
+		--env "$(if $(filter command,$(firstword $(origin ENV))),$(ENV),base)"
 	@$(BIN)/ruff format --quiet airflow/dags
 
 airflow: .venv-airflow/airflow.installed .venv-tasks/project.installed ## Start Airflow on this machine, until Ctrl-C

@@ -32,6 +32,9 @@ def main() -> int:
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     log = HOME / "airflow.log"
+    # What ends this process ends Airflow as well, a terminal that is closed included.
+    for how in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(how, lambda *_: signal.raise_signal(signal.SIGINT))
     print(f"Airflow is starting, in about a minute; its log is {log.relative_to(PROJECT)}")
     with log.open("ab") as output:
         process = subprocess.Popen(
@@ -43,7 +46,6 @@ def main() -> int:
             stderr=subprocess.STDOUT,
             start_new_session=True,  # Ctrl-C is ours: it stops the whole group, in order
         )
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         wait_until_ready(process, url)
         print(f"\n  address   {url}\n  user      admin\n  password  {password}\n")
@@ -81,6 +83,8 @@ def environment(port: int, url: str) -> dict[str, str]:
         **os.environ,
         **{f"AIRFLOW__{name}": str(value) for name, value in settings.items()},
         "AIRFLOW_HOME": str(HOME),
+        "NO_PROXY": f"127.0.0.1,{os.environ.get('NO_PROXY', '')}".rstrip(","),
+        "no_proxy": f"127.0.0.1,{os.environ.get('no_proxy', '')}".rstrip(","),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "USER_ACTIVITY_TRENDS_PYTHON": str(PROJECT / ".venv-tasks/bin/python"),
         "USER_ACTIVITY_TRENDS_HOME": str(PROJECT),
@@ -113,10 +117,11 @@ def free_port() -> int:
 def wait_until_ready(process: "subprocess.Popen[bytes]", url: str) -> None:
     """Wait until every part says that it is well, or Airflow has ended."""
     deadline = time.monotonic() + READY_SECONDS
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     health_page = f"{url}/api/v2/monitor/health"
     while process.poll() is None and time.monotonic() < deadline:
         try:
-            with urllib.request.urlopen(health_page, timeout=5) as answer:  # noqa: S310 (http)
+            with direct.open(health_page, timeout=5) as answer:
                 health = json.load(answer)
             # The address answers 200 with a dead scheduler as well.
             if all(health[part]["status"] == "healthy" for part in health):

@@ -15,7 +15,6 @@ from kedro.pipeline.node import Node
 from user_activity_trends import locations, logs, summary
 from user_activity_trends.errors import InputFileError
 from user_activity_trends.files import atomic
-from user_activity_trends.files.claims import Claims
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +24,6 @@ class RunHooks:
 
     def __init__(self) -> None:
         self._output_root: Path | None = None
-        self._claims: Claims
         self._begun = 0.0
         self._started: dict[str, float] = {}
         self._seconds: dict[str, float] = {}
@@ -38,10 +36,9 @@ class RunHooks:
 
         self._begun = time.perf_counter()
         logs.check_format()
-        checked = check_parameters(context.config_loader["parameters"])
-        root = locations.data_root(context)
-        self._output_root = None if "://" in root else Path(root)
-        self._claims = Claims(locations.output_root(root, checked.recipe))
+        check_parameters(context.config_loader["parameters"])
+        root = str(context.config_loader["globals"]["data_root"])
+        self._output_root = None if "://" in root else context.project_path / root
 
     @hook_impl
     def before_pipeline_run(
@@ -49,8 +46,6 @@ class RunHooks:
     ) -> None:
         """Remove what a run that died has left, and make sure that the inputs are there."""
         self._saved.clear()
-        # What a run that nobody orchestrates writes belongs to no orchestrated run any more.
-        self._claims.drop(node.name for node in pipeline.nodes)
         given = (run_params["runtime_params"] or {}).get("new_sessions_file")
         self._score_the_sample_with_the_sample_only(catalog, given)
         self._started, self._seconds = {}, defaultdict(float)
@@ -67,12 +62,14 @@ class RunHooks:
     def _score_the_sample_with_the_sample_only(
         catalog: CatalogProtocol[Any, Any], given: str | None
     ) -> None:
-        """Score nothing if sessions of somebody's own come without new ones."""
+        """Score nothing if there are no new sessions: the sample is not for one's own model."""
         sessions, new = (
             getattr(catalog[name], "file", None) or "" for name in ("sessions", "new_sessions")
         )
+        if given or not new.endswith(locations.SAMPLE_NEW_SESSIONS):
+            return
         of_ones_own = not sessions.endswith(locations.SAMPLE_SESSIONS)
-        if of_ones_own and new.endswith(locations.SAMPLE_NEW_SESSIONS) and not given:
+        if of_ones_own or not catalog["new_sessions"].exists():
             catalog["new_sessions"].leave_out()
 
     @staticmethod

@@ -1,16 +1,15 @@
 """The project's Kedro sessions: their id is on every log line."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from typing import Any
 
-from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.framework.project import pipelines
 from kedro.framework.session import KedroServiceSession, KedroSession
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 
-from user_activity_trends import locations, logs, summary
+from user_activity_trends import logs, summary
 from user_activity_trends.errors import MixedRunsError
 from user_activity_trends.files.claims import Claims
 
@@ -28,8 +27,8 @@ class TaskSession(KedroServiceSession):
 
     What the run writes has that version, and what it has written is read back
     with it. A task that is run again replaces what its run has written before;
-    nothing else may replace a version. What has no version is read only if this
-    run wrote it.
+    nothing else may replace a version. What has no version and is written by the
+    run's own pipeline is read only if this run wrote it.
     """
 
     def __init__(self, session_id: str, **kwargs: Any) -> None:
@@ -42,7 +41,7 @@ class TaskSession(KedroServiceSession):
         *,
         namespace: str | None,
         nodes: list[str] | None,
-        input_version: str | None,
+        input_versions: Mapping[str, str],
         runtime_params: dict[str, Any],
     ) -> None:
         """Run one stage, or some nodes, of a pipeline.
@@ -51,16 +50,15 @@ class TaskSession(KedroServiceSession):
             pipeline: Name of the pipeline that the whole run is.
             namespace: Stage to run.
             nodes: Nodes to run if there is no namespace.
-            input_version: Version of what earlier runs wrote; None reads the latest.
+            input_versions: Version by dataset of what earlier runs wrote; of what is
+                not in it the latest is read.
             runtime_params: Parameters of the run.
         """
         pipelines.set_requested([pipeline])
         whole = pipelines.get(pipeline, Pipeline([]))  # Kedro tells of one that does not exist
         self._hook_manager.register(_OneVersion(self.session_id, whole))
         versions = dict.fromkeys(whole.all_outputs(), self.session_id)
-        if input_version is not None:
-            read = [name for name in whole.inputs() if not name.startswith("param")]
-            versions |= dict.fromkeys(read, input_version)
+        versions |= {name: input_versions[name] for name in whole.inputs() & {*input_versions}}
         self.run(
             run_id=self.session_id,
             pipeline_names=[pipeline],
@@ -72,39 +70,16 @@ class TaskSession(KedroServiceSession):
 
 
 class _OneVersion:
-    """Keep all that the tasks of a run read and write to what the run itself has written."""
+    """Keep what the tasks of a run hand to each other to what the run itself has written."""
 
     def __init__(self, run_id: str, whole: Pipeline) -> None:
         self._run_id = run_id
         self._nodes = [node.name for node in whole.nodes]
-        self._producers = {out: node.name for node in whole.nodes for out in node.outputs}
+        self._handed_on = whole.all_outputs()
 
     @hook_impl
-    def after_context_created(self, context: KedroContext) -> None:
-        recipe = context.config_loader["parameters"]["recipe"]
-        self._claims = Claims(locations.output_root(locations.data_root(context), recipe))
-
-    @hook_impl(trylast=True)  # after those of other runs were dropped
-    def before_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:
+    def before_pipeline_run(self, catalog: CatalogProtocol[Any, Any]) -> None:
         self._catalog = catalog
-        for node in pipeline.nodes:
-            self._claims.take(node.name, self._run_id)
-
-    @hook_impl
-    def after_dataset_loaded(self, dataset_name: str) -> None:
-        # After, not before: whoever replaces a file claims it first.
-        producer = self._producers.get(dataset_name)
-        if producer is None or self._has_versions(dataset_name):
-            return
-        owner = self._claims.owner(producer)
-        if owner != self._run_id:
-            msg = (
-                f"{dataset_name} was replaced by {f'run {owner}' if owner else 'another run'} "
-                f"since this run ({self._run_id}) wrote it, so nothing was made of it; runs that "
-                "write to the same DATA_ROOT must not overlap. Start this run again from its "
-                "first task"
-            )
-            raise MixedRunsError(msg)
 
     @hook_impl
     def before_dataset_saved(self, dataset_name: str) -> None:
@@ -115,16 +90,38 @@ class _OneVersion:
             path = dataset._get_versioned_path(self._run_id)  # noqa: SLF001
             dataset._get_save_path = lambda: path  # noqa: SLF001
 
+    @hook_impl
+    def after_dataset_saved(self, dataset_name: str) -> None:
+        if self._is_shared_file(dataset_name):
+            Claims(self._catalog[dataset_name]).take(self._run_id)
+
+    @hook_impl
+    def after_dataset_loaded(self, dataset_name: str) -> None:
+        # After, not before: what is replaced while it is read is found out as well.
+        if dataset_name not in self._handed_on or not self._is_shared_file(dataset_name):
+            return
+        owner = Claims(self._catalog[dataset_name]).owner()
+        if owner != self._run_id:
+            msg = (
+                f"{dataset_name} was written by {f'run {owner}' if owner else 'something else'}, "
+                f"not by this run ({self._run_id}), so nothing was made of it; runs that write "
+                "to the same DATA_ROOT must not overlap. Start this run again from its first task"
+            )
+            raise MixedRunsError(msg)
+
     @hook_impl(wrapper=True)
     def after_pipeline_run(
         self, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]
     ) -> Generator[None, Any, Any]:
-        with self._claims.locked():
+        claims = Claims(catalog["run_summary"])
+        with claims.locked():
             result = yield  # the summary of this task is written
-            self._claims.take(pipeline.nodes[0].name, self._run_id, catalog.load("run_summary"))
-            told = self._claims.told(self._nodes, self._run_id)
-            catalog.save("run_summary", summary.joined(told))
+            claims.tell(pipeline.nodes[0].name, self._run_id, catalog.load("run_summary"))
+            catalog.save("run_summary", summary.joined(claims.told(self._nodes, self._run_id)))
         return result
+
+    def _is_shared_file(self, name: str) -> bool:
+        return hasattr(self._catalog[name], "_fs") and not self._has_versions(name)
 
     def _has_versions(self, name: str) -> bool:
         return getattr(self._catalog[name], "_version", None) is not None

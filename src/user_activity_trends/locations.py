@@ -1,16 +1,9 @@
 """Where inputs and outputs are: the sample, and resolvers for ``conf/``."""
 
 import os
-from typing import Any
 
 SAMPLE_SESSIONS = "data/01_raw/sample_sessions.csv"
 SAMPLE_NEW_SESSIONS = "data/01_raw/sample_new_sessions.csv"
-
-
-def data_root(context: Any) -> str:
-    """Return DATA_ROOT of a Kedro context: an address, or a folder from the file system's root."""
-    root = str(context.config_loader["globals"]["data_root"])
-    return root if "://" in root else str(context.project_path / root)
 
 
 def output_root(data_root: str, recipe: str) -> str:

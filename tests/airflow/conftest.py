@@ -25,9 +25,12 @@ CANNOT_HAVE = "this machine cannot have"
 
 DIFFERENT_HERE: dict[str, dict[str, Any]] = {
     "default": {"retry_delay": 2, "webhook_connection": "webhook"},
-    "inference": {"deadline": 6},
+    "inference": {
+        "deadline": 6,
+        "params": {"new_sessions_file": "data/01_raw/sample_new_sessions.csv"},
+    },
 }
-"""Leaves of ``airflow.yml``: retries at once, and a deadline that a test can miss."""
+"""Leaves of ``airflow.yml``: retries at once, a deadline that a test can miss, a file to score."""
 
 
 def _environment(variable: str, default: str) -> Path:

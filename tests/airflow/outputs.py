@@ -6,7 +6,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-VERSION = re.compile(r"\d{4}-\d\d-\d\dT\d\d\.\d\d\.\d\d\.\d{3}Z(-[0-9a-z]+)?")
+from user_activity_trends.files import atomic
+
+VERSION = re.compile(atomic.VERSION)
 SUMMARY = "08_reporting/run_summary.json"
 HIDDEN = ".claims"
 
@@ -19,7 +21,7 @@ def contents(root: Path) -> dict[str, str]:
     found = {}
     for path in sorted(root.rglob("*")):
         place = path.relative_to(root)
-        if path.is_file() and place.parts[0] != HIDDEN and str(place) != SUMMARY:
+        if path.is_file() and HIDDEN not in place.parts and str(place) != SUMMARY:
             plain = "/".join(part for part in place.parts if not VERSION.fullmatch(part))
             found[plain] = hashlib.sha256(path.read_bytes()).hexdigest()
     return found

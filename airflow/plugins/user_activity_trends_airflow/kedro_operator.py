@@ -5,7 +5,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow.sdk import BaseOperator
 
@@ -79,16 +79,18 @@ class KedroOperator(BaseOperator):
         home, python = (_required(name) for name in (HOME, PYTHON))
         run, params = context["dag_run"], context["params"]
         version = version_of(run)
+        trigger = what_triggered(
+            context["triggering_asset_events"], params["recipe"], self.covered_by
+        )
         request = {
             "pipeline": self.pipeline,
             "environment": self.environment,
             "namespace": self.namespace,
             "nodes": list(self.nodes),
             "run_id": version,
-            "input_version": trained_version(
-                context["triggering_asset_events"], params["recipe"], self.covered_by
-            ),
-            "parameters": with_dates(params, run),
+            "input_versions": trigger.versions,
+            "parent": os.getpid(),
+            "parameters": with_dates(trigger.parameters | dict(params), run),
         }
         self._hook = SubprocessHook()
         done = self._hook.run_command(
@@ -99,8 +101,10 @@ class KedroOperator(BaseOperator):
             raise AirflowFailException(msg) if done.exit_code == _LASTING else AirflowException(msg)
         for asset in self.outlets:
             context["outlet_events"][asset].extra = {
+                "dataset": asset.name.rpartition("-")[2],
                 "version": version,
                 "recipe": params["recipe"],
+                "sessions_file": request["parameters"].get("sessions_file"),
             }
 
     def on_kill(self) -> None:
@@ -146,10 +150,19 @@ def with_dates(params: Mapping[str, Any], run: Any) -> dict[str, Any]:
     return given
 
 
-def trained_version(
+class Trigger(NamedTuple):
+    """What the run that triggered this one has left for it."""
+
+    versions: dict[str, str]
+    """Version by dataset; of what is not in it the latest is used."""
+    parameters: dict[str, str]
+    """``sessions_file``, if it had one: whose new sessions these are follows from it."""
+
+
+def what_triggered(
     triggering: Mapping[Any, Sequence[Any]], recipe: str, covered_by: Sequence[str]
-) -> str | None:
-    """Find the version of the model whose training triggered the run.
+) -> Trigger:
+    """Find out which versions of which datasets triggered the run.
 
     Args:
         triggering: Events by asset; none if the run was not triggered by assets.
@@ -157,7 +170,8 @@ def trained_version(
         covered_by: Ids of DAGs that have done this run's work themselves.
 
     Returns:
-        The newest version of the run's recipe; None to use the latest there is.
+        The newest version that all of the datasets have. Nothing of a run without
+        events, nor of events that somebody made by hand, which name no version.
 
     Raises:
         AirflowSkipException: No event is of this recipe and of a DAG that leaves
@@ -166,19 +180,32 @@ def trained_version(
     from airflow.sdk.exceptions import AirflowSkipException
 
     events = [event for told in triggering.values() for event in told]
-    versions = [
-        event.extra["version"]
+    if not events or any("version" not in event.extra for event in events):
+        return Trigger({}, {})
+    ours = [
+        event.extra
         for event in events
-        if event.source_dag_id not in covered_by and event.extra.get("recipe") == recipe
+        if event.source_dag_id not in covered_by and event.extra["recipe"] == recipe
     ]
-    if events and not versions:
-        told = "; ".join(f"{e.source_dag_id}, recipe {e.extra.get('recipe')}" for e in events)
+    if not ours:
+        told = "; ".join(f"{e.source_dag_id}, recipe {e.extra['recipe']}" for e in events)
         msg = (
             f"nothing to do for recipe {recipe}: what triggered this run is of another recipe, "
             f"or of a DAG that does the same itself ({told})"
         )
         raise AirflowSkipException(msg)
-    return max(versions, default=None)
+    datasets = {extra["dataset"] for extra in ours}
+    common = set.intersection(
+        *({extra["version"] for extra in ours if extra["dataset"] == name} for name in datasets)
+    )
+    if not common:
+        return Trigger({}, {})
+    newest = max(common)
+    sessions = {extra["sessions_file"] for extra in ours if extra["version"] == newest} - {None}
+    return Trigger(
+        dict.fromkeys(sorted(datasets), newest),
+        {"sessions_file": sessions.pop()} if sessions else {},
+    )
 
 
 def _required(name: str) -> str:

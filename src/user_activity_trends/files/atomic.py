@@ -19,6 +19,8 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 SUFFIX = ".partial"
+VERSION = r"\d{4}-\d\d-\d\dT\d\d\.\d\d\.\d\d\.\d{3}Z(-[0-9a-z]+)?"
+"""Kedro's versions, and those of orchestrated runs, which end in something of their own."""
 _HOST = socket.gethostname().replace(".", "-")
 _NAME = re.compile(rf"\..+\.(?P<host>[^.]+)\.(?P<process>[0-9]+)\.[0-9a-f]{{8}}{re.escape(SUFFIX)}")
 _ABANDONED = 24 * 60 * 60
@@ -156,7 +158,7 @@ def remove_leftovers(root: Path) -> list[Path]:
             removed.append(partial)
     # Kedro makes a version's folder before its file: empty, it is a leftover as well.
     emptied = {partial.parent for partial in removed}
-    for folder in filter(_is_version, sorted(root.rglob("*Z"))):
+    for folder in filter(_is_version, sorted(root.rglob("*Z*"))):
         settled = folder in emptied or time.time() - folder.stat().st_mtime > _SETTLED
         if folder.is_dir() and settled and not any(folder.iterdir()):
             folder.rmdir()
@@ -165,7 +167,7 @@ def remove_leftovers(root: Path) -> list[Path]:
 
 
 def _is_version(folder: Path) -> bool:
-    return re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d\.\d\d\.\d\d\.\d{3}Z", folder.name) is not None
+    return re.fullmatch(VERSION, folder.name) is not None
 
 
 def _is_running(process: int) -> bool:

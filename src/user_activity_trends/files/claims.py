@@ -1,10 +1,13 @@
 """Which run wrote the files that have no version of their own.
 
 The tasks of an orchestrated run are processes that hand tables to each other
-through files such as ``valid_sessions``. If another run replaces such a file in
-between, the later tasks would mix two runs. So each task claims its nodes before
-it writes anything, and the tasks behind it check, after reading, that the claim
-is still their run's.
+through files such as ``valid_sessions``. If anything else replaces such a file in
+between, the later tasks would mix two runs. So a task claims each file that it
+has written, by what identifies this very copy of it, and the tasks behind it
+check, after reading, that the claim is their run's and the file still the same.
+
+A claim is a small file in ``.claims`` beside the dataset's own file, read and
+written through the dataset's file system, so with its credentials.
 """
 
 import fcntl
@@ -15,70 +18,71 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import fsspec
-
 FOLDER = ".claims"
+_IDENTITY = ("ino", "size", "mtime", "ETag", "etag", "LastModified", "generation", "last_modified")
+"""What file systems tell of a file that differs when it is written again; each has some."""
 
 
 class Claims:
-    """The claims below one folder of outputs, one small file a node."""
+    """The claims beside the file of one dataset."""
 
-    def __init__(self, root: str) -> None:
-        """Name the folder, local or an address; nothing is read or written yet."""
-        self._root = root
-        self._fs, self._folder = fsspec.url_to_fs(f"{root}/{FOLDER}")
+    def __init__(self, dataset: Any) -> None:
+        """Take a dataset that has a file, as those of kedro-datasets do."""
+        # Kedro has no public names for them.
+        self._fs = dataset._fs  # noqa: SLF001
+        self._file = dataset._filepath  # noqa: SLF001
 
-    def take(self, node: str, run_id: str, told: dict[str, Any] | None = None) -> None:
-        """Claim a node's outputs for a run, whoever had them.
+    def take(self, run_id: str) -> None:
+        """Claim the file, which ``run_id`` has just written."""
+        self._write("", {"run_id": run_id, "identity": self._identity()})
 
-        Args:
-            node: The node.
-            run_id: The run.
-            told: What the node's task told when it ended; None if it has not ended.
-        """
-        self._fs.makedirs(self._folder, exist_ok=True)
-        with self._fs.open(self._file(node), "w", encoding="utf-8") as file:
-            json.dump({"run_id": run_id, "told": told}, file)
+    def owner(self) -> str | None:
+        """Return the run that wrote the file; None if nobody who claims files did."""
+        claim = self._read("")
+        unchanged = claim.get("identity") == self._identity()
+        return str(claim["run_id"]) if claim and unchanged else None
 
-    def drop(self, nodes: Iterable[str]) -> None:
-        """Make the outputs of ``nodes`` nobody's."""
-        if not self._fs.exists(self._folder):
-            return
-        for node in nodes:
-            with suppress(FileNotFoundError):
-                self._fs.rm_file(self._file(node))
-
-    def owner(self, node: str) -> str | None:
-        """Return the run that wrote a node's outputs; None if no orchestrated run did."""
-        owner: str | None = self._read(node).get("run_id")
-        return owner
+    def tell(self, node: str, run_id: str, told: dict[str, Any]) -> None:
+        """Keep what the task of ``node`` has to add to the file when it has ended."""
+        self._write(node, {"run_id": run_id, "told": told})
 
     def told(self, nodes: Iterable[str], run_id: str) -> list[dict[str, Any]]:
-        """Return what those tasks of a run that have ended told, in the order of their nodes."""
-        found = [claim for claim in map(self._read, nodes) if claim.get("run_id") == run_id]
-        return [claim["told"] for claim in found if claim["told"]]
-
-    def _read(self, node: str) -> dict[str, Any]:
-        try:
-            with self._fs.open(self._file(node), "r", encoding="utf-8") as file:
-                claim: dict[str, Any] = json.load(file)
-                return claim
-        except FileNotFoundError:
-            return {}
-
-    def _file(self, node: str) -> str:
-        return f"{self._folder}/{node}.json"
+        """Return what the tasks of a run have to add, in the order of their nodes."""
+        found = map(self._read, nodes)
+        return [part["told"] for part in found if part.get("run_id") == run_id]
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep other processes out while a file is read and replaced; local folders only."""
-        if "://" in self._root:
+        """Keep other tasks out while the file is read and replaced; on this machine only."""
+        folder = Path(str(self._file)).parent
+        if not folder.is_dir():  # an object store
             yield
             return
-        Path(self._root).mkdir(parents=True, exist_ok=True)
-        folder = os.open(self._root, os.O_RDONLY)
+        opened = os.open(folder, os.O_RDONLY)
         try:
-            fcntl.flock(folder, fcntl.LOCK_EX)
+            fcntl.flock(opened, fcntl.LOCK_EX)
             yield
         finally:
-            os.close(folder)
+            os.close(opened)
+
+    def _identity(self) -> dict[str, str]:
+        with suppress(FileNotFoundError):
+            known = self._fs.info(str(self._file))
+            return {name: str(known[name]) for name in _IDENTITY if name in known}
+        return {}
+
+    def _place(self, part: str) -> str:
+        name = ".".join(filter(None, (self._file.name, part, "json")))
+        return str(self._file.parent / FOLDER / name)
+
+    def _write(self, part: str, content: dict[str, Any]) -> None:
+        place = self._place(part)
+        self._fs.makedirs(str(self._file.parent / FOLDER), exist_ok=True)
+        with self._fs.open(place, "w", encoding="utf-8") as file:
+            json.dump(content, file)
+
+    def _read(self, part: str) -> dict[str, Any]:
+        with suppress(FileNotFoundError), self._fs.open(self._place(part), "r") as file:
+            content: dict[str, Any] = json.load(file)
+            return content
+        return {}

@@ -13,6 +13,12 @@ DEFAULT = "default"
 """The block of ``airflow.yml`` whose settings hold for all DAGs."""
 
 Words = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+Cron = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^(\S+( +\S+){4}|@(once|continuous|hourly|daily|weekly|monthly|quarterly|yearly))$"
+    ),
+]
 Seconds = Annotated[float, Field(gt=0, le=366 * 86_400)]
 
 
@@ -37,7 +43,7 @@ class DagSettings(BaseModel):
 
     pipeline: str = Field(description="what runs; by default the pipeline called like the block")
     description: Words
-    schedule: AssetSchedule | Words | None
+    schedule: AssetSchedule | Cron | None
     start_date: date
     catchup: bool
     tasks_by: Literal["stage", "node"]

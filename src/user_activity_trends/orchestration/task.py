@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from user_activity_trends.cli import readable
 from user_activity_trends.errors import SettingError
+from user_activity_trends.files.atomic import VERSION
 
 LASTING_EXIT_CODE = 3
 """Tells the orchestrator that trying again is of no use."""
@@ -24,9 +25,7 @@ LASTING_EXIT_CODE = 3
 _PACKAGE = "user_activity_trends"
 _PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG in <sys/prctl.h>
 
-Version = Annotated[
-    str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d\.\d\d\.\d\d\.\d{3}Z(-[0-9a-z]+)?$")
-]
+Version = Annotated[str, StringConstraints(pattern=f"^{VERSION}$")]
 K_MAX_MINIMUM = 3
 """With fewer numbers of segments to try, no curve has an elbow."""
 PLAIN_TEXT = r"^([^$\x00-\x1f]|\$+[^${\x00-\x1f])+\$*$"
@@ -62,9 +61,10 @@ class TaskRequest(BaseModel):
     namespace: str | None = Field(description="stage to run")
     nodes: tuple[str, ...] = Field(description="nodes to run if there is no namespace")
     run_id: Version = Field(description="version of everything that the run writes")
-    input_version: Version | None = Field(
-        None, description="version of what earlier runs wrote; None: the latest"
+    input_versions: dict[str, Version] = Field(
+        {}, description="version by dataset of what earlier runs wrote; of others the latest"
     )
+    parent: int | None = Field(None, description="process without which this one must end")
     parameters: RunParameters = RunParameters()
 
 
@@ -89,15 +89,17 @@ def read_request(text: str) -> TaskRequest:
         raise SettingError(msg) from error
 
 
-def die_with_parent() -> None:
+def die_with_parent(parent: int) -> None:
     """End this process when the one that started it dies, however it dies (Linux only).
 
     An orchestrator that loses a worker starts the task again elsewhere; nothing
     of the first attempt may still be writing then.
+
+    Args:
+        parent: The process that started this one.
     """
     if sys.platform != "linux":
         return
-    parent = os.getppid()
     ctypes.CDLL(None).prctl(_PARENT_DEATH_SIGNAL, signal.SIGKILL)
     if os.getppid() != parent:  # it died before the kernel was asked
         os.kill(os.getpid(), signal.SIGKILL)
@@ -110,10 +112,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if the same task cannot succeed when it is run again.
     """
     (text,) = sys.argv[1:] if arguments is None else arguments
-    die_with_parent()
-    configure_project(_PACKAGE)
     with readable(LASTING_EXIT_CODE):
-        run_task(read_request(text), Path.cwd())
+        request = read_request(text)
+        if request.parent is not None:
+            die_with_parent(request.parent)
+        configure_project(_PACKAGE)
+        run_task(request, Path.cwd())
 
 
 def run_task(request: TaskRequest, project: Path) -> None:
@@ -130,7 +134,7 @@ def run_task(request: TaskRequest, project: Path) -> None:
             request.pipeline,
             namespace=request.namespace,
             nodes=list(request.nodes) or None,
-            input_version=request.input_version,
+            input_versions=request.input_versions,
             runtime_params=request.parameters.as_runtime_parameters(),
         )
 
