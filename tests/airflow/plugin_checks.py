@@ -7,6 +7,7 @@ this once and reports each check as a test of its own.
 
 import asyncio
 import json
+import logging
 import os
 import sys
 import tempfile
@@ -33,8 +34,9 @@ from user_activity_trends_airflow.kedro_operator import (
     HOME,
     PYTHON,
     KedroOperator,
-    trained_version,
+    Trigger,
     version_of,
+    what_triggered,
     with_dates,
 )
 from user_activity_trends_airflow.run_notifier import Notifier, describe
@@ -54,8 +56,13 @@ def _run(**changes: Any) -> Any:
     return SimpleNamespace(**(told | changes))
 
 
-def _event(dag: str | None, **extra: str) -> Any:
+def _event(dag: str, dataset: str, version: str, recipe: str, sessions: str | None = None) -> Any:
+    extra = {"dataset": dataset, "version": version, "recipe": recipe, "sessions_file": sessions}
     return SimpleNamespace(source_dag_id=dag, extra=extra)
+
+
+def _made_by_hand(**extra: Any) -> Any:
+    return SimpleNamespace(source_dag_id=None, extra={"from_rest_api": True} | extra)
 
 
 class VersionOf(unittest.TestCase):
@@ -129,48 +136,127 @@ class WithDates(unittest.TestCase):
         )
 
 
-class TrainedVersion(unittest.TestCase):
+class WhatTriggered(unittest.TestCase):
+    LATEST = Trigger({}, {})
+
     def test_a_run_that_no_asset_triggered_reads_the_latest(self) -> None:
         for triggering in ({}, {"model": []}):
-            self.assertIsNone(trained_version(triggering, "base", ["whole"]))
+            self.assertEqual(what_triggered(triggering, "base", ["whole"]), self.LATEST)
 
     def test_it_is_the_newest_of_the_runs_recipe(self) -> None:
         triggering = {
             "model": [
-                _event("training", version="2026-01-02", recipe="base"),
-                _event("training", version="2026-01-09", recipe="log"),
-                _event("training", version="2026-01-03", recipe="base"),
+                _event("training", "model", "2026-01-02", "base"),
+                _event("training", "model", "2026-01-09", "log"),
+                _event("training", "model", "2026-01-03", "base"),
+                _event("training", "model", "2026-01-01", "base"),
             ],
-            "other": [_event("training", version="2026-01-01", recipe="base")],
         }
-        self.assertEqual(trained_version(triggering, "base", []), "2026-01-03")
-        self.assertEqual(trained_version(triggering, "log", []), "2026-01-09")
+        for recipe, newest in (("base", "2026-01-03"), ("log", "2026-01-09")):
+            self.assertEqual(what_triggered(triggering, recipe, []), Trigger({"model": newest}, {}))
+
+    def test_it_is_the_newest_that_all_datasets_have(self) -> None:
+        # The names do not matter, nor does the order of the events.
+        model = [
+            _event("training", "model", one, "base")
+            for one in ("2026-01-04", "2026-01-02", "2026-01-01")
+        ]
+        names = [
+            _event("naming", "names", one, "base")
+            for one in ("2026-01-01", "2026-01-02", "2026-01-03")
+        ]
+        other = _event("training", "curve", "2026-01-09", "log")
+        for triggering in (
+            {"model": [*model, other], "names": names},
+            {"names": names[::-1], "model": [other, *model[::-1]]},
+        ):
+            self.assertEqual(
+                what_triggered(triggering, "base", []),
+                Trigger({"model": "2026-01-02", "names": "2026-01-02"}, {}),
+            )
+
+    def test_without_a_version_in_common_it_is_the_latest(self) -> None:
+        triggering = {
+            "model": [_event("training", "model", "2026-01-02", "base", "a.csv")],
+            "names": [_event("naming", "names", "2026-01-03", "base", "a.csv")],
+        }
+        self.assertEqual(what_triggered(triggering, "base", []), self.LATEST)
+
+    def test_the_sessions_are_those_of_the_run_that_is_read(self) -> None:
+        triggering = {
+            "model": [
+                _event("training", "model", "2026-01-03", "base", "newer.csv"),
+                _event("training", "model", "2026-01-02", "base", "same.csv"),
+                _event("training", "model", "2026-01-02", "log", "log.csv"),
+                _event("training", "model", "2026-01-01", "base", "older.csv"),
+            ],
+            "names": [
+                _event("naming", "names", "2026-01-01", "base"),
+                _event("naming", "names", "2026-01-02", "base"),  # it has no such parameter
+            ],
+        }
+        self.assertEqual(
+            what_triggered(triggering, "base", []),
+            Trigger(
+                {"model": "2026-01-02", "names": "2026-01-02"},
+                {"sessions_file": "same.csv"},
+            ),
+        )
+
+    def test_a_run_without_sessions_of_its_own_leaves_them_to_the_configuration(self) -> None:
+        triggering = {
+            "model": [
+                _event("training", "model", "2026-01-01", "base", "older.csv"),
+                _event("training", "model", "2026-01-02", "base"),
+            ]
+        }
+        self.assertEqual(
+            what_triggered(triggering, "base", []), Trigger({"model": "2026-01-02"}, {})
+        )
 
     def test_a_dag_that_does_the_same_itself_does_not_count(self) -> None:
         triggering = {
             "model": [
-                _event("training", version="2026-01-01", recipe="base"),
-                _event("whole", version="2026-01-02", recipe="base"),
-            ]
+                _event("training", "model", "2026-01-01", "base", "a.csv"),
+                _event("whole", "model", "2026-01-02", "base", "b.csv"),
+            ],
+            "names": [_event("whole", "names", "2026-01-02", "base", "b.csv")],
         }
-        self.assertEqual(trained_version(triggering, "base", ["whole"]), "2026-01-01")
+        self.assertEqual(
+            what_triggered(triggering, "base", ["whole"]),
+            Trigger({"model": "2026-01-01"}, {"sessions_file": "a.csv"}),
+        )
+
+    def test_an_event_made_by_hand_means_the_latest(self) -> None:
+        for others in (
+            [],
+            [_event("training", "model", "2026-01-01", "base", "a.csv")],
+            [_event("training", "model", "2026-01-01", "log")],
+            [_event("whole", "model", "2026-01-01", "base")],
+        ):
+            for by_hand in (_made_by_hand(), _made_by_hand(recipe="log", note="mine")):
+                triggering = {"model": others, "names": [by_hand]}
+                with self.subTest(others=others, by_hand=by_hand):
+                    self.assertEqual(what_triggered(triggering, "base", ["whole"]), self.LATEST)
 
     def test_without_any_that_counts_the_run_is_skipped_and_says_why(self) -> None:
-        triggering = {
-            "model": [
-                _event("whole", version="2026-01-02", recipe="base"),
-                _event("training", version="2026-01-03", recipe="log"),
-                _event(None),
-            ]
-        }
-        with self.assertRaises(AirflowSkipException) as skipped:
-            trained_version(triggering, "base", ["whole"])
-        self.assertEqual(
-            str(skipped.exception),
-            "nothing to do for recipe base: what triggered this run is of another recipe, or of a "
-            "DAG that does the same itself (whole, recipe base; training, recipe log; "
-            "None, recipe None)",
+        foreign = _event("training", "model", "2026-01-03", "log")
+        covered = _event("whole", "names", "2026-01-02", "base")
+        start = (
+            "nothing to do for recipe base: what triggered this run is of another recipe, "
+            "or of a DAG that does the same itself "
         )
+        for triggering, told in (
+            ({"model": [foreign]}, "(training, recipe log)"),
+            ({"names": [covered]}, "(whole, recipe base)"),
+            (
+                {"names": [covered], "model": [foreign]},
+                "(whole, recipe base; training, recipe log)",
+            ),
+        ):
+            with self.subTest(told), self.assertRaises(AirflowSkipException) as skipped:
+                what_triggered(triggering, "base", ["whole"])
+            self.assertEqual(str(skipped.exception), start + told)
 
 
 class Describe(unittest.TestCase):
@@ -203,13 +289,21 @@ class Describe(unittest.TestCase):
         )
 
     def test_a_late_run_comes_as_plain_values(self) -> None:
+        # The run as the REST API tells of it, and what else a deadline adds.
         context = {
-            "dag_run": {"dag_id": "training", "run_id": "manual__1"},
-            "ti": {"task_id": "clustering"},
+            "dag_run": {"dag_id": "training", "dag_run_id": "manual__1", "logical_date": None},
+            "deadline": {"id": "1", "deadline_time": "2026-01-31T07:06:07Z"},
         }
         self.assertEqual(
-            describe("late", context)["text"],
-            "training: run manual__1 has not finished by its deadline",
+            describe("late", context),
+            {
+                "text": "training: run manual__1 has not finished by its deadline",
+                "event": "late",
+                "dag_id": "training",
+                "run_id": "manual__1",
+                "task_id": None,
+                "reason": None,
+            },
         )
 
     def test_an_event_that_is_neither_is_an_error(self) -> None:
@@ -242,6 +336,29 @@ class Webhook:
         """Answer no more."""
         self._server.shutdown()
         self._server.server_close()
+
+
+@contextmanager
+def _all_logged() -> Iterator[list[logging.LogRecord]]:
+    """Have every logger log all it can, and collect it."""
+    import httpx  # noqa: F401 (its loggers are there from here on)
+
+    known = [logging.getLogger(), *map(logging.getLogger, logging.root.manager.loggerDict)]
+    before = [(logger, logger.level, logger.disabled) for logger in known]
+    disabled, records = logging.root.manager.disable, list[logging.LogRecord]()
+    try:
+        logging.disable(logging.NOTSET)
+        for logger in known:
+            logger.setLevel(logging.DEBUG)
+            logger.disabled = False
+        # Whatever the handlers are, and whether or not a logger hands it on.
+        with mock.patch.object(logging.Logger, "handle", records.append):
+            yield records
+    finally:
+        logging.disable(disabled)
+        for logger, level, off in before:
+            logger.setLevel(level)
+            logger.disabled = off
 
 
 class Notify(unittest.TestCase):
@@ -316,6 +433,35 @@ class Notify(unittest.TestCase):
             [self.TEXT, "the webhook of connection chat did not take the message: ConnectError"],
         )
 
+    def test_no_logger_has_the_address(self) -> None:
+        async def tell() -> None:
+            notifier = Notifier("failed", "chat")
+            notifier.context = self.CONTEXT
+            await notifier
+
+        ways = {
+            "DAG processor": lambda: Notifier("failed", "chat")(self.CONTEXT),
+            "triggerer": lambda: asyncio.run(tell()),
+        }
+        for way, notify in ways.items():
+            for answer in (204, 302, 404, 500, None):
+                with (
+                    self.subTest(way, answer=answer),
+                    self._webhook(answer or 204) as webhook,
+                    # Airflow's own goes past the standard library's.
+                    mock.patch.object(Notifier, "log", logging.getLogger("notifier")),
+                    _all_logged() as records,
+                ):
+                    if answer is None:
+                        webhook.stop()
+                    notify()
+                    self.assertEqual(len(webhook.posted), answer is not None)
+                    lines = [f"{one.name}: {logging.Formatter().format(one)}" for one in records]
+                    for name in ("httpcore", "notifier"):
+                        self.assertTrue([one for one in lines if one.startswith(name)], lines)
+                    self.assertEqual([one for one in lines if "s3cret" in one], [])
+                    self.assertEqual([one for one in records if "s3cret" in repr(vars(one))], [])
+
     def test_a_host_that_is_no_address_is_told_without_it(self) -> None:
         for host in (None, "", "s3cret.example", "http://127.0.0.1:s3cret/"):
             told = json.dumps({"conn_type": "http", "host": host})
@@ -331,6 +477,7 @@ class Notify(unittest.TestCase):
 INTERPRETER = f"""#!{sys.executable}
 import json, os, sys, time
 told = {{"argv": sys.argv[1:], "env": dict(os.environ), "cwd": os.getcwd()}}
+told["parent"] = os.getppid()
 with open("told.tmp", "w") as file:
     json.dump(told, file)
 os.rename("told.tmp", "told.json")
@@ -354,7 +501,7 @@ class Execute(unittest.TestCase):
         patch = mock.patch.dict(os.environ, variables)
         patch.start()
         self.addCleanup(patch.stop)
-        self.written = Asset("model"), Asset("curve")
+        self.written = Asset("project-base-trained_model"), Asset("project-a-b-curve")
         self.context: dict[str, Any] = {
             "dag_run": _run(),
             "params": {"sessions_file": "in/{ds}.csv", "recipe": "base", "k_max": None},
@@ -390,7 +537,8 @@ class Execute(unittest.TestCase):
                 "namespace": "clustering",
                 "nodes": [],
                 "run_id": version_of(_run()),
-                "input_version": None,
+                "input_versions": {},
+                "parent": os.getpid(),
                 "parameters": {"sessions_file": "in/2026-01-31.csv", "recipe": "base"},
             },
         )
@@ -408,17 +556,61 @@ class Execute(unittest.TestCase):
     def test_airflow_renders_nothing_in_it(self) -> None:
         self.assertEqual(tuple(KedroOperator.template_fields), ())
 
-    def test_the_model_that_triggered_the_run_is_read(self) -> None:
-        events = [_event("training", version="2026-01-02", recipe="base")]
-        self.context["triggering_asset_events"] = {Asset("model"): events}
-        self.assertEqual(self._request()["input_version"], "2026-01-02")
+    def test_the_process_is_told_its_own_parent(self) -> None:
+        # It ends with it: no process may come between.
+        told = self._execute()
+        self.assertEqual(told["parent"], json.loads(told["argv"][-1])["parent"])
 
-    def test_another_recipes_model_skips_the_task_before_it_starts(self) -> None:
-        events = [_event("whole", version="2026-01-02", recipe="base")]
-        self.context["triggering_asset_events"] = {Asset("model"): events}
-        with self.assertRaises(AirflowSkipException):
-            self._operator(covered_by=["whole"]).execute(self.context)
+    def _triggered_by(self, *events: Any) -> None:
+        self.context["triggering_asset_events"] = {
+            Asset(f"project-base-{number}"): [event] for number, event in enumerate(events)
+        }
+
+    def test_the_versions_that_triggered_the_run_are_read(self) -> None:
+        self._triggered_by(
+            _event("training", "model", "2026-01-02", "base"),
+            _event("training", "names", "2026-01-02", "base"),
+        )
+        self.assertEqual(
+            self._request()["input_versions"], {"model": "2026-01-02", "names": "2026-01-02"}
+        )
+
+    def test_the_sessions_of_the_run_that_triggered_it_are_handed_on(self) -> None:
+        self._triggered_by(_event("training", "model", "2026-01-02", "base", "theirs.csv"))
+        self.context["params"] = {"new_sessions_file": "{ds}.csv", "recipe": "base"}
+        self.assertEqual(
+            self._request()["parameters"],
+            {
+                "sessions_file": "theirs.csv",
+                "new_sessions_file": "2026-01-31.csv",
+                "recipe": "base",
+            },
+        )
+        self.assertEqual(
+            {event.extra["sessions_file"] for event in self.context["outlet_events"].values()},
+            {"theirs.csv"},
+        )
+
+    def test_sessions_of_its_own_come_first(self) -> None:
+        self._triggered_by(_event("training", "model", "2026-01-02", "base", "theirs.csv"))
+        self.assertEqual(self._request()["parameters"]["sessions_file"], "in/2026-01-31.csv")
+
+    def test_an_event_made_by_hand_starts_it_with_the_latest(self) -> None:
+        self._triggered_by(_made_by_hand())
+        told = self._request()
+        self.assertEqual(told["input_versions"], {})
+        self.assertEqual(told["parameters"]["sessions_file"], "in/2026-01-31.csv")
+
+    def test_what_does_not_concern_it_skips_the_task_before_it_starts(self) -> None:
+        for event in (
+            _event("whole", "model", "2026-01-02", "base"),
+            _event("training", "model", "2026-01-02", "log"),
+        ):
+            self._triggered_by(event)
+            with self.subTest(event=event), self.assertRaises(AirflowSkipException):
+                self._operator(covered_by=["whole"]).execute(self.context)
         self.assertFalse((self.home / "told.json").exists())
+        self.assertEqual(dict(self.context["outlet_events"]), {})
 
     def test_it_runs_in_the_projects_folder_without_airflows_secrets(self) -> None:
         secrets = {
@@ -442,13 +634,33 @@ class Execute(unittest.TestCase):
         with mock.patch.dict(os.environ, KEDRO_LOGGING_CONFIG="/etc/logging.yml"):
             self.assertEqual(self._execute()["env"]["KEDRO_LOGGING_CONFIG"], "/etc/logging.yml")
 
-    def test_the_assets_get_version_and_recipe(self) -> None:
+    def test_the_assets_tell_what_they_are_and_of_which_sessions(self) -> None:
+        for given, told in (("in/{ds}.csv", "in/2026-01-31.csv"), (None, None)):
+            self.context["params"]["sessions_file"] = given
+            self.context["outlet_events"].clear()
+            self._execute()
+            model, curve = self.written
+            extra = {"version": version_of(_run()), "recipe": "base", "sessions_file": told}
+            with self.subTest(given):
+                self.assertEqual(
+                    {asset: event.extra for asset, event in self.context["outlet_events"].items()},
+                    {
+                        model: extra | {"dataset": "trained_model"},
+                        curve: extra | {"dataset": "curve"},
+                    },
+                )
+
+    def test_what_one_run_tells_is_what_the_next_one_reads(self) -> None:
         self._execute()
-        extra = {"version": version_of(_run()), "recipe": "base"}
-        self.assertEqual(
-            {asset: event.extra for asset, event in self.context["outlet_events"].items()},
-            dict.fromkeys(self.written, extra),
-        )
+        self.context["triggering_asset_events"] = {
+            asset: [SimpleNamespace(source_dag_id="training", extra=event.extra)]
+            for asset, event in self.context["outlet_events"].items()
+        }
+        self.context["params"] = {"recipe": "base"}
+        told = self._request(task_id="scoring", outlets=[])
+        version = version_of(_run())
+        self.assertEqual(told["input_versions"], {"trained_model": version, "curve": version})
+        self.assertEqual(told["parameters"]["sessions_file"], "in/2026-01-31.csv")
 
     def test_nothing_goes_through_xcom(self) -> None:
         self.assertFalse(self._operator().do_xcom_push)
@@ -459,6 +671,7 @@ class Execute(unittest.TestCase):
             (1, AirflowException),
             (2, AirflowException),
             (3, AirflowFailException),
+            (4, AirflowException),
         ):
             with self.subTest(code), mock.patch.dict(os.environ, TEST_CODE=str(code)):
                 with self.assertRaises(AirflowException) as failed:

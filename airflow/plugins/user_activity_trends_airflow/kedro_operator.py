@@ -21,6 +21,8 @@ _MODULE = "user_activity_trends.orchestration.task"
 _LASTING = 3
 """Exit code of a task that cannot succeed when it is run again."""
 _FILES = ("sessions_file", "new_sessions_file")
+_TOLD = {"dataset", "version", "recipe", "sessions_file"}
+"""What an event of this operator's has in its extra."""
 _NOT_FOR_TASKS = ("AIRFLOW", "_AIRFLOW", "__AIRFLOW", "CELERY", "FLASK", "PYTHON", "VIRTUAL_ENV")
 """Beginnings of variables that concern Airflow alone, some of them secrets."""
 
@@ -90,7 +92,7 @@ class KedroOperator(BaseOperator):
             "run_id": version,
             "input_versions": trigger.versions,
             "parent": os.getpid(),
-            "parameters": with_dates(trigger.parameters | dict(params), run),
+            "parameters": trigger.parameters | with_dates(params, run),
         }
         self._hook = SubprocessHook()
         done = self._hook.run_command(
@@ -180,7 +182,7 @@ def what_triggered(
     from airflow.sdk.exceptions import AirflowSkipException
 
     events = [event for told in triggering.values() for event in told]
-    if not events or any("version" not in event.extra for event in events):
+    if not events or any(not event.extra.keys() >= _TOLD for event in events):
         return Trigger({}, {})
     ours = [
         event.extra
