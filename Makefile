@@ -95,7 +95,9 @@ test-airflow-faults: $(ENVIRONMENT)/dev.installed .venv-airflow/airflow.installe
 .venv-tasks/project.installed: .venv-tasks/runtime.installed .venv-build/build.installed \
 		pyproject.toml README.md $(shell find src -type f -not -name '*.pyc')
 	@rm -rf dist
-	@.venv-build/bin/python -m hatchling build --target wheel --directory dist >/dev/null
+	@.venv-build/bin/python -m hatchling build --target wheel --directory dist >/dev/null 2>dist.log \
+		|| { cat dist.log >&2; exit 1; }
+	@rm -f dist.log
 	@tools/install .venv-tasks dist/*.whl
 	@touch $@
 

@@ -12,7 +12,7 @@ from kedro_datasets.pandas import CSVDataset, ParquetDataset
 
 from user_activity_trends.files.session_table import SessionTableDataset
 from user_activity_trends.schemas import NewSessionSegments
-from user_activity_trends.summary import RESULTS, collect, show
+from user_activity_trends.summary import RESULTS, collect, joined, show
 
 RUN = "2026-01-02T03.04.05.678Z"
 SECONDS = {"data_processing": 0.12345, "total": 1.5}
@@ -337,3 +337,86 @@ def test_duplicates_that_were_dropped_are_told(
 
     assert found["rows"]["duplicates_dropped"] == 50
     assert any(line.endswith(", 50 duplicates dropped") for line in printed(found, capsys))
+
+
+# --- of several tasks ---------------------------------------------------------------------------
+
+
+def part(*results: str, seconds: dict[str, float], **told: Any) -> dict[str, Any]:
+    places = {name: f"/{name}" for name in results}
+    return {"run_id": RUN, "recipe": "log", **told, "results": places, "seconds": seconds}
+
+
+def test_the_parts_of_one_task_are_joined_to_what_it_told() -> None:
+    one = facts() | {"rows": {"rows_read": 5}, "results": {"data_quality": "/data_quality"}}
+
+    assert joined([one]) == one
+
+
+def test_the_parts_of_several_tasks_are_joined_in_the_order_of_a_summary() -> None:
+    parts = [
+        part(
+            "rejected_sessions",
+            "data_quality",
+            seconds={"data_processing": 1.0, "total": 1.5},
+            rows={"rows_read": 5},
+        ),
+        part(
+            "new_session_segments",
+            seconds={"inference": 0.25, "total": 0.5},
+            new_sessions={"rows": 4},
+        ),
+        part(
+            "segmentation_model",
+            seconds={"clustering": 2.0, "total": 2.25},
+            clusters={"k": 2},
+        ),
+        part(
+            "segment_profiles",
+            "session_segments",
+            seconds={"labelling": 0.125, "total": 1.0},
+            segments=[{"segment": 1}],
+        ),
+    ]
+
+    found = joined(parts)
+
+    assert found == {
+        "run_id": RUN,
+        "recipe": "log",
+        "rows": {"rows_read": 5},
+        "clusters": {"k": 2},
+        "segments": [{"segment": 1}],
+        "new_sessions": {"rows": 4},
+        "results": {name: f"/{name}" for name in RESULTS},
+        "seconds": {
+            "data_processing": 1.0,
+            "inference": 0.25,
+            "clustering": 2.0,
+            "labelling": 0.125,
+            "total": 5.25,
+        },
+    }
+    assert list(found) == [
+        *("run_id", "recipe", "rows", "clusters", "segments", "new_sessions"),
+        *("results", "seconds"),
+    ]
+    assert list(found["results"]) == list(RESULTS)
+    assert list(found["seconds"]) == [
+        *("data_processing", "inference", "clustering", "labelling", "total")
+    ]
+    assert all("total" in one["seconds"] for one in parts)  # they are left as they were
+
+
+def test_the_seconds_of_a_stage_of_several_tasks_are_summed() -> None:
+    parts = [
+        part("session_segments", seconds={"labelling": 0.1, "total": 0.3}),
+        part("segment_profiles", seconds={"labelling": 0.2, "total": 0.4}),
+        part(seconds={"total": 0.0005}),
+    ]
+
+    found = joined(parts)
+
+    assert found["seconds"] == {"labelling": 0.3, "total": 0.7}  # not 0.30000000000000004
+    assert list(found["results"]) == ["session_segments", "segment_profiles"]
+    assert set(found) == {"run_id", "recipe", "results", "seconds"}

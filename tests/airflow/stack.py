@@ -221,7 +221,11 @@ class Stack:
 
     def start_part(self, part: str) -> None:
         """Start a part of Airflow."""
-        command = ["celery", "worker"] if part == "worker" else [part]
+        # Their own servers for logs, which one machine does not need, listen on all addresses.
+        command = {
+            "worker": ["celery", "worker", "--skip-serve-logs"],
+            "triggerer": ["triggerer", "--skip-serve-logs"],
+        }.get(part, [part])
         self._start(part, [self.airflow_bin / "airflow", *command], env=self.environment())
 
     def start_postgres(self, *, first: bool = False) -> None:

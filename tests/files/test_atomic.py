@@ -4,6 +4,7 @@ import errno
 import io
 import os
 import pickle
+import re
 import resource
 import subprocess
 import sys
@@ -594,3 +595,43 @@ def test_an_empty_folder_of_a_version_is_removed_once_it_is_old(tmp_path: Path) 
 
     assert remove_leftovers(tmp_path) == [old]
     assert sorted(tmp_path.rglob("*Z")) == [young, full]
+
+
+def test_an_empty_folder_of_an_orchestrated_runs_version_is_removed_once_it_is_old(
+    tmp_path: Path,
+) -> None:
+    models = tmp_path / "model.pkl"
+    old, young, full, not_ours, worse = (
+        models / name
+        for name in (
+            "2026-01-01T00.00.00.000Z-1f0c9a2b",
+            "2026-01-02T00.00.00.000Z-1f0c9a2b",
+            "2026-01-03T00.00.00.000Z-1f0c9a2b",
+            "2026-01-04T00.00.00.000Z-old copy",
+            "2026-01-05T00.00.00.000Z-",
+        )
+    )
+    for folder in (old, young, full, not_ours, worse):
+        folder.mkdir(parents=True)
+    (full / "model.pkl").write_bytes(b"model")
+    for folder in (old, full, not_ours, worse):
+        os.utime(folder, (time.time() - 61, time.time() - 61))
+
+    assert remove_leftovers(tmp_path) == [old]
+    assert sorted(models.iterdir()) == [young, full, not_ours, worse]
+
+
+@pytest.mark.parametrize(
+    ("text", "matches"),
+    [
+        ("2026-01-31T05.00.00.000Z", 1),
+        ("2026-01-31T05.00.00.000Z-1f0c9a2b", 1),
+        ("2026-01-31T05.00.00.000Z-", 0),
+        ("2026-01-31T05.00.00.000Z-1F", 0),
+        ("2026-01-31T05.00.00.000Z-1f-2", 0),
+        ("2026-01-31T05:00:00.000Z", 0),
+        ("x2026-01-31T05.00.00.000Z", 0),
+    ],
+)
+def test_versions_are_kedros_and_those_of_orchestrated_runs(text: str, matches: int) -> None:
+    assert bool(re.fullmatch(atomic.VERSION, text)) == matches

@@ -33,6 +33,16 @@ DEFAULTS = {
     "webhook_connection": None,
     "params": {"sessions_file": None, "new_sessions_file": "new.csv", "recipe": "base"},
 }
+PRESETS = (
+    "once",
+    "continuous",
+    "hourly",
+    "daily",
+    "weekly",
+    "monthly",
+    "quarterly",
+    "yearly",
+)
 DELETE = object()
 
 
@@ -61,7 +71,7 @@ def test_the_committed_file_is_accepted_with_its_values() -> None:
     assert [one.schedule for one in accepted.values()] == [
         None,
         None,
-        AssetSchedule(assets=("segmentation_model",)),
+        AssetSchedule(assets=("segmentation_model", "segment_identities")),
     ]
     for one in accepted.values():
         assert (one.tasks_by, one.catchup, one.retries) == ("stage", False, 2)
@@ -96,9 +106,13 @@ def test_a_block_inherits_what_it_does_not_set() -> None:
     }
 
 
-@pytest.mark.parametrize("block", [None, {}])
-def test_an_empty_block_is_a_dag_of_the_pipeline_called_like_it(block: Any) -> None:
-    accepted = read_dag_settings(_file(monitoring=block), "base")
+def test_a_block_without_anything_is_refused_with_what_to_write() -> None:
+    with pytest.raises(SettingError, match=r"base: monitoring is empty; write monitoring: {}$"):
+        read_dag_settings(_file(monitoring=None), "base")
+
+
+def test_an_empty_block_is_a_dag_of_the_pipeline_called_like_it() -> None:
+    accepted = read_dag_settings(_file(monitoring={}), "base")
 
     assert {name: one.pipeline for name, one in accepted.items()} == {"monitoring": "monitoring"}
 
@@ -142,7 +156,8 @@ def test_a_block_may_set_all_itself(default: Any) -> None:
     [
         (None, None),
         ("0 5 * * *", "0 5 * * *"),
-        ("@daily", "@daily"),
+        ("*/15  0-6,22 1,15 jan-mar MON#2", "*/15  0-6,22 1,15 jan-mar MON#2"),
+        *((f"@{preset}", f"@{preset}") for preset in PRESETS),
         ({"assets": ["a", "b"]}, AssetSchedule(assets=("a", "b"))),
     ],
 )
@@ -201,9 +216,15 @@ def test_the_recipe_of_the_form_cannot_be_empty() -> None:
         ({"max_retry_delay": 0}, "max_retry_delay: Input should be greater than 0, not 0"),
         ({"execution_timeout": -1}, "execution_timeout: Input should be greater than 0, not -1"),
         ({"deadline": 0}, "deadline: Input should be greater than 0, not 0"),
-        (
-            {"webhook_connection": ""},
-            "webhook_connection: String should have at least 1 character, not ''",
+        *(
+            (
+                {"webhook_connection": wrong},
+                (
+                    "webhook_connection: String should match pattern '^[A-Za-z0-9_.-]+$', "
+                    f"not '{wrong}'"
+                ),
+            )
+            for wrong in ("", "https://example.com/hook", "a b")
         ),
         (
             {"params": {"k_max": 2}},
@@ -243,7 +264,29 @@ def test_a_wrong_type_is_refused_at_its_path(own: dict[str, Any], start: str) ->
     assert line.startswith(start)
 
 
-@pytest.mark.parametrize("schedule", [{"assets": []}, {"asset": ["a"]}, 5, "", ["0 5 * * *"]])
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        {"assets": []},
+        {"asset": ["a"]},
+        5,
+        ["0 5 * * *"],
+        "",
+        "daily",
+        "@dayly",
+        "@Daily",
+        "@daily ",
+        "@daily\n",
+        "0 5 * *",
+        "0 5 * * * *",
+        " 0 5 * * *",
+        "0 5 * * * ",
+        "0 5 * * *\n",
+        "0\t5 * * *",
+        "0 5 * * *\n0 6 * * *",
+        "segmentation_model",
+    ],
+)
 def test_a_wrong_schedule_is_refused_at_its_path(schedule: Any) -> None:
     lines = _refusals(_file(training={"schedule": schedule}))
 

@@ -14,10 +14,14 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
+from kedro.framework.hooks import hook_impl
 from kedro.framework.project import configure_project, pipelines
 from kedro.io import DatasetError
+from kedro_datasets.json import JSONDataset
 
+from user_activity_trends import kedro_session
 from user_activity_trends.errors import InputFileError, MixedRunsError, SettingError
+from user_activity_trends.files.claims import Claims
 from user_activity_trends.kedro_session import RunSession
 from user_activity_trends.orchestration import task
 from user_activity_trends.orchestration.task import (
@@ -43,7 +47,7 @@ VERSIONED = {
 }
 MODEL = "06_models/user_activity_trend_model.pkl/{}/user_activity_trend_model.pkl"
 SCORED = "07_model_output/new_session_segments.csv/{}/new_session_segments.csv"
-SUMMARY = PurePosixPath("08_reporting/run_summary.json")  # has timings
+SUMMARY = PurePosixPath("08_reporting/run_summary.json")  # has timings, a run id and places
 SECONDS = 60
 
 PATTERN = r"'^([^$\x00-\x1f]|\$+[^${\x00-\x1f])+\$*$'"
@@ -68,7 +72,8 @@ def _told(**changes: Any) -> dict[str, Any]:
 def test_a_request_is_read_with_its_values() -> None:
     told = _told(
         nodes=["a", "b"],
-        input_version=LATER,
+        input_versions={"a_model": LATER, "names": LAST},
+        parent=7,
         parameters={"sessions_file": "in.csv", "recipe": "log", "k_max": 7},
     )
 
@@ -78,7 +83,8 @@ def test_a_request_is_read_with_its_values() -> None:
         namespace="data_processing",
         nodes=("a", "b"),
         run_id=VERSION,
-        input_version=LATER,
+        input_versions={"a_model": LATER, "names": LAST},
+        parent=7,
         parameters=RunParameters(sessions_file="in.csv", recipe="log", k_max=7),
     )
 
@@ -86,7 +92,8 @@ def test_a_request_is_read_with_its_values() -> None:
 def test_a_request_leaves_the_configured_values_and_reads_the_latest_version() -> None:
     request = read_request(json.dumps(_told(namespace=None, run_id="2026-01-31T05.00.00.000Z")))
 
-    assert (request.namespace, request.nodes, request.input_version) == (None, (), None)
+    assert (request.namespace, request.nodes, request.input_versions) == (None, (), {})
+    assert request.parent is None
     assert request.run_id == "2026-01-31T05.00.00.000Z"
     assert request.parameters.as_runtime_parameters() == {}
 
@@ -185,7 +192,27 @@ def test_a_missing_field_is_named(name: str) -> None:
         ("namespace", ["a"], "namespace: Input should be a valid string, not ['a']"),
         ("nodes", "a", "nodes: Input should be a valid array, not 'a'"),
         ("nodes", [None], "nodes.0: Input should be a valid string, not None"),
-        ("input_version", 3, "input_version: Input should be a valid string, not 3"),
+        (
+            "input_version",
+            VERSION,
+            f"input_version: Extra inputs are not permitted, not {VERSION!r}",
+        ),
+        ("input_versions", VERSION, f"input_versions: Input should be an object, not {VERSION!r}"),
+        ("input_versions", None, "input_versions: Input should be an object, not None"),
+        ("input_versions", {"a": 3}, "input_versions.a: Input should be a valid string, not 3"),
+        (
+            "input_versions",
+            {"a": None},
+            "input_versions.a: Input should be a valid string, not None",
+        ),
+        (
+            "parent",
+            "7; touch pwned",
+            (
+                "parent: Input should be a valid integer, unable to parse string as an integer, "
+                "not '7; touch pwned'"
+            ),
+        ),
         ("parameters", None, "parameters: Input should be an object, not None"),
     ],
 )
@@ -193,7 +220,7 @@ def test_a_wrong_field_is_refused(field: str, value: Any, refusal: str) -> None:
     assert _refusals(json.dumps(_told(**{field: value}))) == [refusal]
 
 
-@pytest.mark.parametrize("field", ["run_id", "input_version"])
+@pytest.mark.parametrize("field", ["run_id", "input_versions.a"])
 @pytest.mark.parametrize(
     "value",
     [
@@ -208,7 +235,10 @@ def test_a_wrong_field_is_refused(field: str, value: Any, refusal: str) -> None:
     ],
 )
 def test_a_version_is_a_moment_and_nothing_else(field: str, value: str) -> None:
-    assert _refusals(json.dumps(_told(**{field: value}))) == [
+    name, *dataset = field.split(".")
+    told = _told(**{name: {dataset[0]: value} if dataset else value})
+
+    assert _refusals(json.dumps(told)) == [
         f"{field}: String should match pattern {VERSION_PATTERN}, not {value!r}"
     ]
 
@@ -310,7 +340,7 @@ def _contents(root: Path) -> dict[PurePosixPath, dict[str | None, bytes]]:
     found: dict[PurePosixPath, dict[str | None, bytes]] = {}
     for path in sorted(root.rglob("*")):
         place, version = PurePosixPath(path.relative_to(root)), None
-        if path.is_file() and not place.parts[0].startswith("."):
+        if path.is_file() and ".claims" not in place.parts:
             if place.parent.parent.name == place.name:
                 place, version = place.parent.parent, place.parent.name
             found.setdefault(place, {})[version] = path.read_bytes()
@@ -318,12 +348,27 @@ def _contents(root: Path) -> dict[PurePosixPath, dict[str | None, bytes]]:
     return found
 
 
-@pytest.fixture(scope="module")
-def plain(tmp_path_factory: pytest.TempPathFactory) -> dict[PurePosixPath, bytes]:
-    """Return what one plain ``kedro run`` of the training writes, versions aside."""
-    root = tmp_path_factory.mktemp("plain")
+def _summary(root: Path) -> dict[str, Any]:
+    """Read ``run_summary`` without what must differ: its run, places, and the seconds' values."""
+    told = json.loads((root / SUMMARY).read_text(encoding="utf-8"))
+    seconds = told.pop("seconds")
+    spent = [value for stage, value in seconds.items() if stage != "total"]
+    assert min(spent) > 0
+    assert seconds["total"] >= round(sum(spent), 3) - 0.01
+    run_id = told.pop("run_id")
+    places = told.pop("results")
+    assert all(Path(place).is_file() for place in places.values())
+    # From the layer on: a copy of what a run wrote still tells where that was.
+    results = [
+        (name, re.sub(r"^.*/(?=\d\d_)", "", place).replace(run_id, ""))
+        for name, place in places.items()
+    ]
+    return {"fields": list(told), "results": results, "seconds": list(seconds), **told}
+
+
+def _plain_run(root: Path, pipeline: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "kedro", "run", "--env", "test", "--pipelines", "training"],
+        [sys.executable, "-m", "kedro", "run", "--env", "test", "--pipelines", pipeline],
         cwd=PROJECT,
         env=os.environ | {"DATA_ROOT": str(root)},
         capture_output=True,
@@ -331,7 +376,20 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> dict[PurePosixPath, bytes
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    return {place: content for place, (content,) in _values(_contents(root)).items()}
+
+
+@pytest.fixture(scope="module")
+def plain_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return where one plain ``kedro run`` of the training has written."""
+    root = tmp_path_factory.mktemp("plain")
+    _plain_run(root, "training")
+    return root
+
+
+@pytest.fixture(scope="module")
+def plain(plain_root: Path) -> dict[PurePosixPath, bytes]:
+    """Return what it wrote, versions aside."""
+    return {place: content for place, (content,) in _values(_contents(plain_root)).items()}
 
 
 def _values(
@@ -350,21 +408,30 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def own(trained: Path, tmp_path: Path) -> Path:
-    """Return a copy of it to change."""
-    return Path(shutil.copytree(trained, tmp_path / "own"))
+    """Return a copy of it to change, whose files are claimed as the first ones are."""
+    root = Path(shutil.copytree(trained, tmp_path / "own"))
+    claims = {path.parent.parent / path.stem for path in root.rglob(".claims/*.json")}
+    for file in claims:
+        if file.exists():  # not what a task told
+            Claims(JSONDataset(filepath=file.as_posix())).take(VERSION)
+    return root
 
 
 def test_three_tasks_write_what_one_run_writes_all_in_one_version(
-    trained: Path, plain: dict[PurePosixPath, bytes]
+    trained: Path, plain: dict[PurePosixPath, bytes], plain_root: Path
 ) -> None:
     contents = _contents(trained)
 
     assert _values(contents) == {place: (content,) for place, content in plain.items()}
     assert {place for place, versions in contents.items() if None not in versions} == VERSIONED
     assert {v for place in VERSIONED for v in contents[place]} == {VERSION}
+    assert json.loads((trained / SUMMARY).read_text())["run_id"] == VERSION
+    assert _summary(trained) == _summary(plain_root)
 
 
-def test_one_task_a_node_writes_the_same(tmp_path: Path, plain: dict[PurePosixPath, bytes]) -> None:
+def test_one_task_a_node_writes_the_same(
+    tmp_path: Path, plain: dict[PurePosixPath, bytes], plain_root: Path
+) -> None:
     nodes = [node.name for node in pipelines["training"].nodes]
     assert len(nodes) == 11
 
@@ -374,6 +441,40 @@ def test_one_task_a_node_writes_the_same(tmp_path: Path, plain: dict[PurePosixPa
     contents = _contents(tmp_path)
     assert _values(contents) == {place: (content,) for place, content in plain.items()}
     assert {v for place in VERSIONED for v in contents[place]} == {VERSION}
+    assert _summary(tmp_path) == _summary(plain_root)
+
+
+def test_the_tasks_of_the_whole_chain_tell_what_one_run_tells(tmp_path: Path) -> None:
+    tasks, one_run = tmp_path / "tasks", tmp_path / "one run"
+    for stage in (*STAGES, "inference"):
+        _run(tasks, pipeline="__default__", namespace=stage)
+    _plain_run(one_run, "__default__")
+
+    told = _summary(tasks)
+    assert told == _summary(one_run)
+    assert told["new_sessions"]["scored"] > 0
+    assert sorted(told["seconds"]) == sorted((*STAGES, "inference", "total"))
+
+
+def test_the_task_of_another_run_in_between_is_not_in_the_summary(
+    own: Path, plain_root: Path
+) -> None:
+    _run(own, namespace="data_processing", run_id=LATER)
+    _infer(own, LAST, {})
+    assert json.loads((own / SUMMARY).read_text())["run_id"] == LAST
+    assert _summary(own)["seconds"] == ["inference", "total"]
+
+    for stage in STAGES[1:]:
+        _run(own, namespace=stage, run_id=LATER)
+
+    assert json.loads((own / SUMMARY).read_text())["run_id"] == LATER
+    assert _summary(own) == _summary(plain_root)
+
+
+def test_a_task_that_is_run_again_is_told_once(own: Path, plain_root: Path) -> None:
+    _run(own, namespace="clustering")
+
+    assert _summary(own) == _summary(plain_root)
 
 
 def test_a_task_that_is_run_again_replaces_what_it_wrote(trained: Path, own: Path) -> None:
@@ -407,12 +508,13 @@ def test_a_task_reads_its_own_run_not_a_newer_one(trained: Path, own: Path) -> N
     assert (own / labelled).read_bytes() == (trained / labelled).read_bytes()
 
 
-def _replaced(name: str, by: str) -> str:
-    return re.escape(
-        f"{name} was replaced by {by} since this run ({VERSION}) wrote it, so nothing was made of "
-        "it; runs that write to the same DATA_ROOT must not overlap. Start this run again from "
-        "its first task"
+def _replaced(name: str, by: str, run_id: str = VERSION) -> str:
+    told = re.escape(
+        f"{name} was written by {by}, not by this run ({run_id}), so nothing was made of it; "
+        "runs that write to the same DATA_ROOT must not overlap. Start this run again from its "
+        "first task"
     )
+    return f"^{told}$"
 
 
 def test_what_another_run_has_replaced_in_between_is_not_used(own: Path) -> None:
@@ -437,14 +539,92 @@ def test_what_a_plain_run_has_replaced_in_between_is_not_used(own: Path) -> None
         session.run(pipeline_names=["training"])
     before = _contents(own)
 
-    with pytest.raises(MixedRunsError, match=_replaced("session_features", "another run")):
+    with pytest.raises(MixedRunsError, match=_replaced("session_features", "something else")):
         _run(own, namespace="labelling")
 
     assert _contents(own) == before
+    assert json.loads((own / SUMMARY).read_text())["run_id"] != VERSION  # that of the plain run
+
+
+@pytest.mark.parametrize("held", [None, "data_processing.check_rejected_share"])
+def test_what_a_run_saves_that_was_held_up_is_not_taken_for_the_other_runs(
+    held: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Run VERSION, as a stage or a node, is held just before it saves; LATER overtakes it."""
+    if held:
+        _run(tmp_path, namespace=None, nodes=["data_processing.validate_sessions"])
+    before_save = kedro_session._OneVersion.before_dataset_saved  # noqa: SLF001
+    overtaken = []
+
+    @hook_impl
+    def overtake(self: Any, dataset_name: str) -> None:
+        before_save(self, dataset_name)
+        if dataset_name == "valid_sessions":
+            done = subprocess.run(
+                _command(run_id=LATER),
+                cwd=PROJECT,
+                env=os.environ | {"DATA_ROOT": str(tmp_path)},
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=SECONDS,
+            )
+            assert done.returncode == 0, done.stderr
+            overtaken.append(self._run_id)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(kedro_session._OneVersion, "before_dataset_saved", overtake)  # noqa: SLF001
+        if held:
+            _run(tmp_path, namespace=None, nodes=[held])
+        else:
+            _run(tmp_path, namespace="data_processing")
+    assert overtaken == [VERSION]
+
+    before = _contents(tmp_path)
+    with pytest.raises(
+        MixedRunsError, match=_replaced("valid_sessions", f"run {VERSION}", run_id=LATER)
+    ):
+        _run(
+            tmp_path,
+            run_id=LATER,
+            namespace=None,
+            nodes=["data_processing.select_features"],
+        )
+    assert _contents(tmp_path) == before
+
+
+def test_what_anything_else_has_written_in_between_is_not_used(own: Path) -> None:
+    file = own / "04_feature/session_features.parquet"
+    content = file.read_bytes()
+    file.unlink()
+    file.write_bytes(content)
+
+    with pytest.raises(MixedRunsError, match=_replaced("session_features", "something else")):
+        _run(own, namespace="labelling")
+
+
+def test_a_run_that_finds_no_file_leaves_the_claims_of_another(trained: Path, own: Path) -> None:
+    missing = str(own / "nowhere.csv")
+    with (
+        _writing_to(own),
+        RunSession.create(
+            project_path=PROJECT, env="test", runtime_params={"sessions_file": missing}
+        ) as session,
+        pytest.raises(InputFileError, match="there is no such file"),
+    ):
+        session.run(pipeline_names=["training"])
+    with pytest.raises(InputFileError, match="there is no such file"):
+        _run(own, run_id=LATER, parameters={"sessions_file": missing})
+
+    _run(own, namespace="clustering")
+    _run(own, namespace="labelling")
+
+    assert _contents(own) == _contents(trained)
 
 
 def test_a_run_of_another_pipeline_reads_what_earlier_runs_wrote(trained: Path, own: Path) -> None:
-    _run(own, pipeline="labelling", namespace="labelling", run_id=LATER, input_version=VERSION)
+    pinned = dict.fromkeys(("segmentation_model", "segment_identities"), VERSION)
+    _run(own, pipeline="labelling", namespace="labelling", run_id=LATER, input_versions=pinned)
 
     assert _contents(own) == _contents(trained)
 
@@ -468,34 +648,56 @@ def test_a_plain_run_never_overwrites_a_version(
     }
 
 
-def _infer(root: Path, run_id: str, input_version: str | None) -> bytes:
+def _infer(root: Path, run_id: str, input_versions: dict[str, str]) -> bytes:
     _run(
         root,
         pipeline="inference",
         namespace="inference",
         run_id=run_id,
-        input_version=input_version,
+        input_versions=input_versions,
     )
     return (root / SCORED.format(run_id)).read_bytes()
 
 
-def test_input_version_pins_the_model(own: Path, tmp_path: Path) -> None:
+def test_input_versions_pin_the_model(own: Path, tmp_path: Path) -> None:
     header, *rows = TINY.read_text(encoding="utf-8").splitlines(keepends=True)
     fewer = tmp_path / "fewer.csv"
     fewer.write_text(header + "".join(rows[::2]), encoding="utf-8")
-    with_the_first = _infer(own, VERSION, None)
+    with_the_first = _infer(own, VERSION, {})
     _train(own, LATER, sessions_file=str(fewer))
-    with_the_second = _infer(own, LATER, None)
+    with_the_second = _infer(own, LATER, {})
     assert with_the_first != with_the_second
 
-    assert _infer(own, LAST, VERSION) == with_the_first
-    assert _infer(own, LAST, LATER) == with_the_second
-    assert _infer(own, LAST, None) == with_the_second
+    assert _infer(own, LAST, _both(VERSION)) == with_the_first
+    assert _infer(own, LAST, _both(LATER)) == with_the_second
+    assert _infer(own, LAST, {}) == with_the_second
+
+
+def _both(version: str) -> dict[str, str]:
+    return dict.fromkeys(("segmentation_model", "segment_identities"), version)
+
+
+def test_input_versions_are_those_of_single_datasets(own: Path) -> None:
+    """What is not named is the latest; what the pipeline does not read, or writes, is ignored."""
+    later = own / "06_models/segment_identities.json" / LATER / "segment_identities.json"
+    told = json.loads((later.parent.parent / VERSION / later.name).read_text(encoding="utf-8"))
+    for one in told["segments"]:
+        one["segment_name"] = f"later {one['segment_name']}"
+    later.parent.mkdir()
+    later.write_text(json.dumps(told), encoding="utf-8")
+
+    first = _infer(own, LAST, {"segment_identities": VERSION})
+    ignored = {"training_metrics": LATER, "new_session_segments": LATER}
+    second = _infer(own, LAST, {"segmentation_model": VERSION, **ignored})
+
+    assert b"later" not in first
+    assert second.count(b"later ") == first.count(b"\n") - 1 == 5
+    assert not (own / SCORED.format(LATER)).exists()
 
 
 def test_a_pinned_model_that_is_not_there_is_told(own: Path) -> None:
     with pytest.raises(InputFileError, match=r"there is no such file: .*/segment_identities"):
-        _infer(own, LAST, LATER)
+        _infer(own, LAST, _both(LATER))
 
     assert not (own / SCORED.format(LAST)).exists()
 
@@ -639,8 +841,9 @@ def test_a_file_with_a_hostile_name_is_read(name: str, home: Path) -> None:
 
 
 PARENT = """
-import subprocess, sys
-print(subprocess.Popen([sys.executable, "-c", *sys.argv[1:]]).pid, flush=True)
+import json, os, subprocess, sys
+told = json.dumps(json.loads(sys.argv[2]) | {"parent": os.getpid()})
+print(subprocess.Popen([sys.executable, "-c", sys.argv[1], told]).pid, flush=True)
 sys.stdin.read()
 """
 ENDLESS_TASK = """
@@ -680,6 +883,16 @@ def test_a_task_dies_with_the_process_that_started_it(home: Path) -> None:
             parent.wait()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="this machine cannot have Linux's prctl")
+def test_a_task_whose_parent_died_before_it_could_ask_does_nothing(home: Path) -> None:
+    before = _files(home.parent)
+
+    done = _process(home, parent=2**22 + 1)  # no process has such a number
+
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGKILL, "", "")
+    assert _files(home.parent) == before
+
+
 class _Kernel:
     """Remembers what it was asked."""
 
@@ -691,27 +904,27 @@ class _Kernel:
 
 
 @pytest.mark.parametrize(
-    ("platform", "parents", "asked", "killed"),
+    ("platform", "now", "asked", "killed"),
     [
-        ("linux", [7, 7], [(1, signal.SIGKILL)], []),
-        ("linux", [7, 1], [(1, signal.SIGKILL)], [(os.getpid(), signal.SIGKILL)]),
+        ("linux", [7], [(1, signal.SIGKILL)], []),
+        ("linux", [1], [(1, signal.SIGKILL)], [(os.getpid(), signal.SIGKILL)]),
         ("darwin", [], [], []),
     ],
 )
 def test_a_parent_that_is_dead_before_the_kernel_is_asked_is_noticed(
     platform: str,
-    parents: list[int],
+    now: list[int],
     asked: list[tuple[int, int]],
     killed: list[tuple[int, int]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    kernel, done, left = _Kernel(), [], list(parents)
+    kernel, done, left = _Kernel(), [], list(now)
     monkeypatch.setattr(task.sys, "platform", platform)
     monkeypatch.setattr(task.ctypes, "CDLL", lambda _: kernel)
     monkeypatch.setattr(task.os, "getppid", lambda: left.pop(0))
     monkeypatch.setattr(task.os, "kill", lambda *call: done.append(call))
 
-    task.die_with_parent()
+    task.die_with_parent(7)
 
     assert (kernel.asked, done, left) == (asked, killed, [])
 
@@ -720,22 +933,22 @@ def test_main_runs_the_task_in_the_folder_where_it_is(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(home)
-    monkeypatch.setattr(task, "die_with_parent", lambda: None)
+    parents: list[int] = []
+    monkeypatch.setattr(task, "die_with_parent", parents.append)
     monkeypatch.setenv("DATA_ROOT", "written here")
-    monkeypatch.setattr(sys, "argv", ["task.py", json.dumps(_told())])
+    monkeypatch.setattr(sys, "argv", ["task.py", json.dumps(_told(parent=7))])
 
     task.main()
 
+    assert parents == [7]
     quality = json.loads((home / "written here/08_reporting/data_quality.json").read_text())
     assert quality["file"] == str(home / "tests/data/tiny_sessions.csv")
     assert [path.name for path in tmp_path.iterdir()] == ["home"]
 
 
 def test_main_ends_with_a_message(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(task, "die_with_parent", lambda: None)
-
     with pytest.raises(SystemExit) as ended:
         task.main([json.dumps(_told(parameters={"recipe": "${x}"}))])
 
@@ -743,3 +956,16 @@ def test_main_ends_with_a_message(
     assert caplog.messages[-1].endswith(
         f"  - parameters.recipe: String should match pattern {PATTERN}, not '${{x}}'"
     )
+
+
+def test_without_a_parent_a_task_outlives_whoever_started_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    parents: list[int] = []
+    ran: list[TaskRequest] = []
+    monkeypatch.setattr(task, "die_with_parent", parents.append)
+    monkeypatch.setattr(task, "run_task", lambda request, _: ran.append(request))
+
+    task.main([json.dumps(_told())])
+
+    assert (parents, ran) == ([], [read_request(json.dumps(_told()))])

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -10,6 +11,7 @@ import pandas as pd
 import pytest
 import yaml
 from click.testing import CliRunner
+from kedro.framework.project import settings
 from tests.project.conftest import PROJECT, Finished, fingerprints
 
 from user_activity_trends.cli import explain
@@ -378,3 +380,27 @@ def test_a_stage_before_those_it_needs_is_refused_and_says_what_to_run(
     assert file in message
     assert "kedro run --pipelines training" in message
     assert not any(path.is_file() for path in data_root.rglob("*"))
+
+
+def test_without_the_sample_of_new_sessions_inference_scores_nothing(
+    in_project: Path, data_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in an image, which has no data: whoever gives no file has nothing to score."""
+    monkeypatch.setenv("DO_NOT_TRACK", "1")  # the copy has no .telemetry
+    home = tmp_path / "home"
+    shutil.copytree(in_project / "conf", home / "conf")
+    fewer = {"clustering": {"sweep": {"k_max": 6, "restarts": 3}}}
+    for pipeline, params in (
+        ("training", {"sessions_file": str(TINY), **fewer}),
+        ("inference", {}),
+    ):
+        with settings.SESSION_CLASS.create(
+            project_path=home, env="base", runtime_params=params
+        ) as session:
+            session.run(pipeline_names=[pipeline])
+
+    assert not (home / "data").exists()
+    scored = _newest(data_root, "new_session_segments").read_text(encoding="utf-8")
+    assert scored == "session_id,segment,segment_name,distance,margin,unusual,reason\n"
+    told = {"file": None, "rows": 0, "scored": 0, "unusual": 0}
+    assert _json(data_root, "run_summary")["new_sessions"] == told

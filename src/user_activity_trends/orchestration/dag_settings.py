@@ -19,6 +19,7 @@ Cron = Annotated[
         pattern=r"^(\S+( +\S+){4}|@(once|continuous|hourly|daily|weekly|monthly|quarterly|yearly))$"
     ),
 ]
+ConnectionId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]+$")]
 Seconds = Annotated[float, Field(gt=0, le=366 * 86_400)]
 
 
@@ -54,7 +55,7 @@ class DagSettings(BaseModel):
     max_retry_delay: Seconds
     execution_timeout: Seconds
     deadline: Seconds | None
-    webhook_connection: Words | None
+    webhook_connection: ConnectionId | None
     params: DagParams
 
 
@@ -75,6 +76,9 @@ def read_dag_settings(raw: Mapping[str, Any], environment: str) -> dict[str, Dag
     for name in raw:
         if name == DEFAULT:
             continue
+        if raw[name] is None:
+            msg = f"{where}: {name} is empty; write {name}: {{}}"
+            raise SettingError(msg)
         own = _block(where, name, raw[name])
         params = {**default_params, **_block(where, f"{name}.params", own.get("params"))}
         try:

@@ -8,6 +8,7 @@ import inspect
 from collections.abc import Iterable
 from importlib import import_module
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
@@ -66,26 +67,30 @@ def generate(metadata: ProjectMetadata, env: str, target: Path) -> None:
     pipelines.set_requested(None)
     for block, one in settings.items():
         _check(block, one, list(parameters.recipes.root), persisted)
-    for file in (metadata.project_path / target).glob("*_dag.py"):
-        if _MARK.format(env=env) in file.read_text(encoding="utf-8"):
-            file.unlink()  # so that no DAG stays that airflow.yml names no longer
-    for one in settings.values():
-        name = one.pipeline
-        grouping = "namespace" if one.tasks_by == "stage" else None
-        create_context = click.Context(create, obj=metadata)
-        create_context.invoke(
-            create,
-            pipeline_names=[name],
-            env=env,
-            target_path=str(target),
-            jinja_file=str(metadata.project_path / TEMPLATE),
-            node_grouping=grouping,
-            tags=[],
-            params=_for_the_template(env, one, pipelines[name], persisted, parameters)
-            | {"covered_by": _covering(one, settings.values(), env)},
-            conf_source=None,
-            convert_all=False,
-        )
+    folder = metadata.project_path / target
+    folder.mkdir(parents=True, exist_ok=True)
+    # Nothing is replaced, and nothing removed, before all of them are there.
+    with TemporaryDirectory(dir=folder.parent) as new:
+        for one in settings.values():
+            grouping = "namespace" if one.tasks_by == "stage" else None
+            click.Context(create, obj=metadata).invoke(
+                create,
+                pipeline_names=[one.pipeline],
+                env=env,
+                target_path=new,
+                jinja_file=str(metadata.project_path / TEMPLATE),
+                node_grouping=grouping,
+                tags=[],
+                params=_for_the_template(env, one, pipelines[one.pipeline], persisted, parameters)
+                | {"covered_by": _covering(one, settings.values(), env)},
+                conf_source=None,
+                convert_all=False,
+            )
+        for file in folder.glob("*_dag.py"):
+            if _MARK.format(env=env) in file.read_text(encoding="utf-8"):
+                file.unlink()  # so that no DAG stays that airflow.yml names no longer
+        for file in Path(new).iterdir():
+            file.replace(folder / file.name)
 
 
 def _persisted(catalog: CatalogProtocol[Any, Any]) -> set[str]:

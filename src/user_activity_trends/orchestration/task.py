@@ -15,6 +15,7 @@ from typing import Annotated, Any
 from kedro.framework.project import configure_project
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
+from user_activity_trends import logs
 from user_activity_trends.cli import readable
 from user_activity_trends.errors import SettingError
 from user_activity_trends.files.atomic import VERSION
@@ -112,6 +113,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if the same task cannot succeed when it is run again.
     """
     (text,) = sys.argv[1:] if arguments is None else arguments
+    logs.install()  # the project does it when it is loaded, which is later
     with readable(LASTING_EXIT_CODE):
         request = read_request(text)
         if request.parent is not None:
