@@ -17,8 +17,7 @@ override RECIPE := $(value RECIPE)
 override PARAMS := $(value PARAMS)
 export SESSIONS NEW RECIPE PARAMS
 
-.PHONY: help run test check format bench viz real-data sample lock clean \
-	dags airflow airflow-env test-airflow test-airflow-faults
+.PHONY: help run test check format bench viz real-data sample lock clean dags airflow airflow-env test-airflow test-airflow-faults
 
 help: ## List the targets
 	@echo "make TARGET [NAME=VALUE ...]"

@@ -113,7 +113,7 @@ def test_with_uv_packages_are_checked_by_hash_and_compiled(programs: Path) -> No
     assert command[:3] == [str(uv), "pip", "install"]
     assert {"--require-hashes", "--compile-bytecode"} <= {*command}
     assert command[command.index("--python") + 1] == "environment/bin/python"
-    assert command[command.index("--requirements") + 1] == "requirements.txt"
+    assert command[command.index("--requirement") + 1] == "requirements.txt"
 
 
 def test_without_uv_venv_and_pip_do_the_same(programs: Path) -> None:
