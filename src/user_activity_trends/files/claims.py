@@ -18,9 +18,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from fsspec.implementations.local import LocalFileSystem
+
 FOLDER = ".claims"
 _IDENTITY = ("ino", "size", "mtime", "ETag", "etag", "LastModified", "generation", "last_modified")
-"""What file systems tell of a file that differs when it is written again; each has some."""
+"""What file systems tell of a file and what differs when it is written again."""
 
 
 class Claims:
@@ -54,10 +56,11 @@ class Claims:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Keep other tasks out while the file is read and replaced; on this machine only."""
-        folder = Path(str(self._file)).parent
-        if not folder.is_dir():  # an object store
+        if not isinstance(self._fs, LocalFileSystem):  # an object store
             yield
             return
+        folder = Path(self._file).parent
+        folder.mkdir(parents=True, exist_ok=True)
         opened = os.open(folder, os.O_RDONLY)
         try:
             fcntl.flock(opened, fcntl.LOCK_EX)
