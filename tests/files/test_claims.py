@@ -18,6 +18,8 @@ from user_activity_trends.files.claims import FOLDER, Claims
 RUN = "2026-01-31T05.00.00.000Z-1f0c9a2b"
 LATER = "2026-02-01T05.00.00.000Z-0a1b2c3d"
 SECONDS = 60
+SOURCE = {"PYTHONPATH": str(Path(__file__).resolve().parents[2] / "src")}
+"""For a process of its own, which pytest's settings do not reach."""
 
 
 @pytest.fixture(params=["file", "memory"])
@@ -190,7 +192,9 @@ def test_while_it_is_locked_another_process_waits(tmp_path: Path) -> None:
     dataset = JSONDataset(filepath=file.as_posix())
     dataset.save({})
     command = [sys.executable, "-c", TAKER, file.as_posix()]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as other:
+    with subprocess.Popen(
+        command, env=os.environ | SOURCE, stdout=subprocess.PIPE, text=True
+    ) as other:
         try:
             assert other.stdout is not None
             with Claims(dataset).locked():
@@ -216,6 +220,7 @@ def test_after_an_error_it_is_locked_no_more(tmp_path: Path) -> None:
 
     done = subprocess.run(
         [sys.executable, "-c", TAKER, f"{tmp_path.as_posix()}/told.json"],
+        env=os.environ | SOURCE,
         check=True,
         capture_output=True,
         text=True,
