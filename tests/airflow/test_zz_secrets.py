@@ -14,14 +14,15 @@ def test_no_secret_is_in_a_log_or_a_rendered_field(
     for path in logs:
         text = path.read_text(encoding="utf-8", errors="replace")
         assert [name for name, secret in secrets.items() if secret in text] == [], path
-    for told in (
-        "select rendered_fields from rendered_task_instance_fields",
-        "select data from serialized_dag",
-        "select source_code from dag_code",
-        "select conf from dag_run",
-        "select extra from asset_event",
-        "select extra from log",
+    # The operator has no field that is rendered: its table may be empty, the others may not.
+    for table, column in (
+        ("rendered_task_instance_fields", "rendered_fields"),
+        ("serialized_dag", "data"),
+        ("dag_code", "source_code"),
+        ("dag_run", "conf"),
+        ("asset_event", "extra"),
+        ("log", "extra"),
     ):
-        answer = stack.query(told)
-        assert answer.strip(), told
-        assert [name for name, secret in secrets.items() if secret in answer] == [], told
+        answer = stack.query(f"select {column} from {table}")  # noqa: S608 (names of ours)
+        assert answer.strip() or table == "rendered_task_instance_fields", table
+        assert [name for name, secret in secrets.items() if secret in answer] == [], table

@@ -563,7 +563,7 @@ def test_what_a_run_saves_that_was_held_up_is_not_taken_for_the_other_runs(
             done = subprocess.run(
                 _command(run_id=LATER),
                 cwd=PROJECT,
-                env=os.environ | {"DATA_ROOT": str(tmp_path)},
+                env=os.environ | {"DATA_ROOT": str(tmp_path), "PYTHONPATH": str(PROJECT / "src")},
                 capture_output=True,
                 text=True,
                 check=False,
