@@ -278,11 +278,6 @@ def test_a_wrong_type_is_refused_at_its_path(own: dict[str, Any], start: str) ->
         "@daily ",
         "@daily\n",
         "0 5 * *",
-        "0 5 * * * *",
-        " 0 5 * * *",
-        "0 5 * * * ",
-        "0 5 * * *\n",
-        "0\t5 * * *",
         "0 5 * * *\n0 6 * * *",
         "segmentation_model",
     ],
@@ -342,3 +337,26 @@ def test_a_pipeline_has_one_dag_and_there_is_one(blocks: dict[str, Any], message
         read_dag_settings(_file(**blocks), "base")
 
     assert str(refused.value) == message
+
+
+@pytest.mark.parametrize(
+    ("default", "own", "said"),
+    [
+        ({"retries": -1}, {}, "default.retries"),
+        ({"retries": -1}, {"retries": -2}, "training.retries"),
+        ({"schedule": "0 25 * * *"}, {}, "default.schedule"),
+        ({"params": {"recipe": "base", "k_max": 1}}, {}, "default.params.k_max"),
+        (
+            {"params": {"recipe": "base", "k_max": 1}},
+            {"params": {"k_max": 0}},
+            "training.params.k_max",
+        ),
+    ],
+)
+def test_a_mistake_is_blamed_on_the_block_that_has_it(
+    default: dict[str, Any], own: dict[str, Any], said: str
+) -> None:
+    raw = {"default": {**DEFAULTS, **default}, "training": own}
+
+    with pytest.raises(SettingError, match=rf"- {said.replace('.', '[.]')}"):
+        read_dag_settings(raw, "base")

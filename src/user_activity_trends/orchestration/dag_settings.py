@@ -4,7 +4,14 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+)
 
 from user_activity_trends.errors import SettingError
 from user_activity_trends.orchestration.task import RunParameters
@@ -13,12 +20,20 @@ DEFAULT = "default"
 """The block of ``airflow.yml`` whose settings hold for all DAGs."""
 
 Words = Annotated[str, StringConstraints(min_length=1, max_length=200)]
-Cron = Annotated[
-    str,
-    StringConstraints(
-        pattern=r"^(\S+( +\S+){4}|@(once|continuous|hourly|daily|weekly|monthly|quarterly|yearly))$"
-    ),
-]
+PRESETS = ("once", "continuous", "hourly", "daily", "weekly", "monthly", "quarterly", "yearly")
+"""The schedules that Airflow has a name for, each written with ``@`` before it."""
+
+
+def _schedule(text: str) -> str:
+    from croniter import croniter
+
+    if not (text.removeprefix("@") in PRESETS if text.startswith("@") else croniter.is_valid(text)):
+        msg = "a schedule is null, a cron expression such as 0 5 * * *, or one of @"
+        raise ValueError(msg + ", @".join(PRESETS))
+    return text
+
+
+Cron = Annotated[str, AfterValidator(_schedule)]
 ConnectionId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]+$")]
 Seconds = Annotated[float, Field(gt=0, le=366 * 86_400)]
 
@@ -87,7 +102,8 @@ def read_dag_settings(raw: Mapping[str, Any], environment: str) -> dict[str, Dag
             )
         except ValidationError as error:
             lines = "\n".join(
-                f"  - {name}.{'.'.join(map(str, one['loc']))}: {one['msg']}, not {one['input']!r}"
+                f"  - {_block_with(one['loc'], name, own, default)}."
+                f"{'.'.join(map(str, one['loc']))}: {one['msg']}, not {one['input']!r}"
                 for one in error.errors()
             )
             msg = f"{where} is not accepted:\n{lines}"
@@ -100,6 +116,22 @@ def read_dag_settings(raw: Mapping[str, Any], environment: str) -> dict[str, Dag
         msg = f"{where} names no pipeline; add one, such as training: {{description: Train}}"
         raise SettingError(msg)
     return checked
+
+
+def _block_with(
+    place: tuple[int | str, ...], name: str, own: Mapping[str, Any], default: Mapping[str, Any]
+) -> str:
+    """Return the name of the block that sets what is at ``place``."""
+    keys = place[:2] if place[0] == "params" else place[:1]
+
+    def sets(block: Any) -> bool:
+        for key in keys:
+            if not (isinstance(block, Mapping) and key in block):
+                return False
+            block = block[key]
+        return True
+
+    return DEFAULT if sets(default) and not sets(own) else name
 
 
 def _block(where: str, path: str, value: Any) -> Mapping[str, Any]:
