@@ -18,12 +18,12 @@ def fresh() -> dict[str, str]:
     """Return the variables of the file; no value needs quoting, in an address neither."""
     return {
         "COMPOSE_PROJECT_NAME": "user_activity_trends",
-        "POSTGRES_PASSWORD": secrets.token_urlsafe(32),
-        "REDIS_PASSWORD": secrets.token_urlsafe(32),
-        "AIRFLOW_ADMIN_PASSWORD": secrets.token_urlsafe(18),
+        "POSTGRES_PASSWORD": secrets.token_hex(32),
+        "REDIS_PASSWORD": secrets.token_hex(32),
+        "AIRFLOW_ADMIN_PASSWORD": secrets.token_hex(18),
         "AIRFLOW_FERNET_KEY": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
-        "AIRFLOW_JWT_SECRET": secrets.token_urlsafe(64),
-        "AIRFLOW_API_SECRET_KEY": secrets.token_urlsafe(32),
+        "AIRFLOW_JWT_SECRET": secrets.token_hex(64),
+        "AIRFLOW_API_SECRET_KEY": secrets.token_hex(32),
     }
 
 

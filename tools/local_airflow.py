@@ -134,9 +134,9 @@ def environment(known: dict[str, str], port: int, url: str) -> dict[str, str]:
 def own_secrets(file: Path) -> dict[str, str]:
     """Return the password of ``admin`` and Airflow's keys, which are made at the first start."""
     if not file.exists():
-        made = {name: secrets.token_urlsafe(64) for name in ("api", "jwt")}
+        made = {name: secrets.token_hex(64) for name in ("api", "jwt")}
         made["fernet"] = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
-        made["password"] = secrets.token_urlsafe(12)
+        made["password"] = secrets.token_hex(12)
         write_private(file, json.dumps(made))
     known: dict[str, str] = json.loads(file.read_text(encoding="utf-8"))
     return known

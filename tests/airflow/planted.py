@@ -32,7 +32,7 @@ class Webhook:
 
     def __init__(self) -> None:
         """Start it."""
-        self.token = secrets.token_urlsafe(16)
+        self.token = secrets.token_hex(16)
         self.messages: list[dict[str, Any]] = []
         hook = self
 

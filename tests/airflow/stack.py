@@ -93,7 +93,7 @@ class Stack:
             for name in ("postgres", "redis", "api", "logs", "trigger_logs", "health")
         }
         self.passwords = {
-            name: secrets.token_urlsafe(24) for name in ("postgres", "redis", "admin", "jwt", "api")
+            name: secrets.token_hex(24) for name in ("postgres", "redis", "admin", "jwt", "api")
         }
         self.passwords["fernet"] = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
         self._bin = postgres_commands()

@@ -23,7 +23,7 @@ HOOK = Path(sys.executable).with_name("detect-secrets-hook")
 )
 def test_a_planted_secret_fails_the_check(tmp_path: Path, name: str, line: str) -> None:
     planted = line.format(
-        password=secrets.token_urlsafe(24),
+        password=secrets.token_hex(24),
         fernet_key=base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
         rsa="RSA",
     )
