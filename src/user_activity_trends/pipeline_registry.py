@@ -2,7 +2,13 @@
 
 from kedro.pipeline import Pipeline
 
-from user_activity_trends.pipelines import clustering, data_processing, inference, labelling
+from user_activity_trends.pipelines import (
+    clustering,
+    data_processing,
+    inference,
+    labelling,
+    reporting,
+)
 
 
 def register_pipelines() -> dict[str, Pipeline]:
@@ -17,8 +23,12 @@ def register_pipelines() -> dict[str, Pipeline]:
         "clustering": clustering.create_pipeline(),
         "labelling": labelling.create_pipeline(),
         "inference": inference.create_pipeline(),
+        "reporting": reporting.create_pipeline(),
     }
-    training = stages["data_processing"] + stages["clustering"] + stages["labelling"]
+    training = sum(
+        (stages[name] for name in ("data_processing", "clustering", "labelling", "reporting")),
+        Pipeline([]),
+    )
     # Order within a group of nodes is alphabetical: check_rejected_share, which stops
     # the run on a refused file, comes before the first node of inference.
     whole = training + inference.create_pipeline(after="rejected_sessions")

@@ -57,6 +57,14 @@ class ElbowCurve(pa.DataFrameModel):
     silhouette: Series[float] = pa.Field(nullable=True, ge=-1, le=1, coerce=True)
     davies_bouldin: Series[float] = pa.Field(nullable=True, ge=0, coerce=True)
     calinski_harabasz: Series[float] = pa.Field(nullable=True, ge=0, coerce=True)
+    smallest_share: Series[float] = pa.Field(gt=0, le=1)
+    stability_mean: Series[float] = pa.Field(nullable=True, ge=-1, le=1, coerce=True)
+    stability_min: Series[float] = pa.Field(nullable=True, ge=-1, le=1, coerce=True)
+    prediction_strength: Series[float] = pa.Field(nullable=True, ge=0, le=1, coerce=True)
+    permuted_sse: Series[float] = pa.Field(nullable=True, ge=0, coerce=True)
+    permuted_silhouette: Series[float] = pa.Field(nullable=True, ge=-1, le=1, coerce=True)
+    permuted_davies_bouldin: Series[float] = pa.Field(nullable=True, ge=0, coerce=True)
+    permuted_calinski_harabasz: Series[float] = pa.Field(nullable=True, ge=0, coerce=True)
 
 
 class SessionSegments(Sessions):
@@ -78,6 +86,10 @@ class SegmentProfiles(pa.DataFrameModel):
     outcome_rate: Series[float] | None = pa.Field(ge=0, le=1)
     ci_low: Series[float] | None = pa.Field(ge=0, le=1)
     ci_high: Series[float] | None = pa.Field(ge=0, le=1)
+    stability: Series[float] = pa.Field(nullable=True, ge=0, le=1, coerce=True)
+    rule: Series[str] = pa.Field(nullable=True, coerce=True)
+    rule_precision: Series[float] = pa.Field(nullable=True, ge=0, le=1, coerce=True)
+    rule_recall: Series[float] = pa.Field(nullable=True, ge=0, le=1, coerce=True)
 
     @pa.dataframe_check
     @classmethod
@@ -104,3 +116,78 @@ class NewSessionSegments(pa.DataFrameModel):
         """Check that a session has either a segment or a reason."""
         explained = table["reason"].fillna("") != ""
         return table["segment"].notna() != explained
+
+
+class TypicalSessions(pa.DataFrameModel):
+    """The sessions nearest the centroid of each segment; ``rank`` 1 is the nearest."""
+
+    segment: Series[int] = pa.Field(ge=1)
+    segment_name: Series[str]
+    rank: Series[int] = pa.Field(ge=1)
+    session_id: Series[Any]
+    distance: Series[float] = pa.Field(ge=0)
+
+
+class _Counted(pa.DataFrameModel):
+    """Sessions of one segment within a period or a category, and what they ended in."""
+
+    segment: Series[int] = pa.Field(ge=1, coerce=True)
+    segment_name: Series[str] = pa.Field(coerce=True)
+    sessions: Series[int] = pa.Field(ge=0, coerce=True)
+    share: Series[float] = pa.Field(ge=0, le=1, coerce=True)
+    share_low: Series[float] = pa.Field(nullable=True, ge=0, le=1, coerce=True)
+    share_high: Series[float] = pa.Field(nullable=True, ge=0, le=1, coerce=True)
+    conversions: Series[int] | None = pa.Field(ge=0, coerce=True)
+    conversion_rate: Series[float] | None = pa.Field(nullable=True, ge=0, le=1, coerce=True)
+    ci_low: Series[float] | None = pa.Field(nullable=True, ge=0, le=1, coerce=True)
+    ci_high: Series[float] | None = pa.Field(nullable=True, ge=0, le=1, coerce=True)
+
+
+class SegmentTrends(_Counted):
+    """One row a period and segment, in calendar order."""
+
+    period: Series[str] = pa.Field(coerce=True)
+
+
+class SegmentBreakdowns(_Counted):
+    """One row a dimension, value and segment."""
+
+    dimension: Series[str] = pa.Field(coerce=True)
+    value: Series[str] = pa.Field(coerce=True, nullable=True)
+
+
+class ConversionChanges(pa.DataFrameModel):
+    """The change of the overall conversion from each period to the next: ``mix`` + ``rate``."""
+
+    period_from: Series[str] = pa.Field(coerce=True)
+    period_to: Series[str] = pa.Field(coerce=True)
+    change: Series[float] = pa.Field(ge=-1, le=1, coerce=True)
+    mix: Series[float] = pa.Field(ge=-1, le=1, coerce=True)
+    rate: Series[float] = pa.Field(ge=-1, le=1, coerce=True)
+
+    @pa.dataframe_check
+    @classmethod
+    def parts_add_up(cls, table: pd.DataFrame) -> "pd.Series[bool]":
+        """Check that mix and rate make the change."""
+        return (table["change"] - table["mix"] - table["rate"]).abs() < 1e-12  # noqa: PLR2004
+
+
+class TrendTests(pa.DataFrameModel):
+    """One row a segment and measure (``share`` or ``conversion_rate``)."""
+
+    segment: Series[int] = pa.Field(ge=1, coerce=True)
+    segment_name: Series[str] = pa.Field(coerce=True)
+    measure: Series[str] = pa.Field(coerce=True, isin=["share", "conversion_rate"])
+    periods: Series[int] = pa.Field(ge=3, coerce=True)
+    change_per_period: Series[float] = pa.Field(coerce=True)
+    effect_size: Series[float] = pa.Field(ge=-1, le=1, coerce=True)
+    p_value: Series[float] = pa.Field(ge=0, le=1, coerce=True)
+
+
+class SegmentMigrations(pa.DataFrameModel):
+    """From one session of a user to the next: where users go."""
+
+    segment_from: Series[int] = pa.Field(ge=1, coerce=True)
+    segment_to: Series[int] = pa.Field(ge=1, coerce=True)
+    moves: Series[int] = pa.Field(ge=0, coerce=True)
+    share: Series[float] = pa.Field(ge=0, le=1, coerce=True)

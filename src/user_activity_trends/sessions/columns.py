@@ -35,6 +35,10 @@ class ColumnsParams(BaseModel):
     id: str | None = Field(None, description="unique name of a session; null: its position")
     outcome: str | None = Field(None, description="what a session may end in, true or false")
     period: str | None = Field(None, description="when the session was, for instance its month")
+    period_bin: Literal["day", "week", "month"] | None = Field(
+        None, description="the period is a date, taken together by this; null: it is a category"
+    )
+    user: str | None = Field(None, description="whose session it was, for moves between segments")
     dimensions: tuple[str, ...] = Field((), description="categories to break results down by")
     kinds: dict[str, Kind] = Field({}, description="numeric column: kind; default number")
     values: dict[str, ValuesParams] = Field({}, description="category column: its values")

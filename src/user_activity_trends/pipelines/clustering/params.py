@@ -45,6 +45,14 @@ class SelectionParams(BaseModel):
         return self
 
 
+class StabilityParams(BaseModel):
+    """How far the segments are put to the test."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    resamples: int = Field(ge=0, description="bootstrap samples; 0: no resampling, no permutation")
+
+
 class ClusteringParams(BaseModel):
     """How segments are found."""
 
@@ -52,6 +60,7 @@ class ClusteringParams(BaseModel):
 
     sweep: SweepParams
     selection: SelectionParams
+    stability: StabilityParams
 
     @model_validator(mode="after")
     def _fixed_count_is_tried(self) -> Self:
