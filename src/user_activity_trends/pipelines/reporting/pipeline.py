@@ -2,7 +2,7 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from user_activity_trends.pipelines.reporting import charts, nodes
+from user_activity_trends.pipelines.reporting import charts, nodes, report
 
 CHARTS = (
     "elbow_chart",
@@ -107,7 +107,7 @@ def create_pipeline() -> Pipeline:
                 name="draw_quality",
             ),
             Node(
-                nodes.build_report,
+                report.build_report,
                 inputs={
                     **{name: name for name in CHARTS},
                     "data_quality": "data_quality",
