@@ -108,7 +108,8 @@ def test_each_task_emits_what_its_stage_writes_and_nothing_goes_through_xcom(
     for dag, run, task, count in (
         (TRAINING, training, "data_processing", 6),
         (TRAINING, training, "clustering", 5),
-        (TRAINING, training, "labelling", 2),
+        (TRAINING, training, "labelling", 3),
+        (TRAINING, training, "reporting", 15),
         (INFERENCE, inference, "inference", 3),
     ):
         events = stack.api.get(

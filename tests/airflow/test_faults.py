@@ -70,7 +70,7 @@ def _alive(process: int) -> bool:
     return state.split()[0] != "Z"
 
 
-ONCE = {"data_processing": 1, "clustering": 1, "labelling": 1}
+ONCE = {"data_processing": 1, "clustering": 1, "labelling": 1, "reporting": 1}
 TWICE = ONCE | {"clustering": 2}
 
 
@@ -124,6 +124,7 @@ def test_a_task_that_always_fails(
         "data_processing": "success",
         "clustering": "failed",
         "labelling": "upstream_failed",
+        "reporting": "upstream_failed",
     }
     assert tasks["clustering"]["try_number"] == 3  # the first and two retries
     told = stack.api.log(TRAINING, run, "clustering", 3)
