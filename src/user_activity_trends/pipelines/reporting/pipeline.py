@@ -42,7 +42,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 nodes.test_trends,
-                inputs="segment_trends",
+                inputs=["segment_trends", "params:columns"],
                 outputs="trend_tests",
                 name="test_trends",
             ),
@@ -96,7 +96,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 charts.draw_changes,
-                inputs=["conversion_changes", "segment_trends"],
+                inputs=["conversion_changes", "segment_trends", "params:columns"],
                 outputs="changes_chart",
                 name="draw_changes",
             ),

@@ -1,0 +1,1 @@
+"""Figures from the tables: plain functions, without Kedro."""

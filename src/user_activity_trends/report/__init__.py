@@ -1,0 +1,1 @@
+"""The page that shows all results: its text, its tables, its template."""
