@@ -47,7 +47,22 @@ def collect_votes(curve: pd.DataFrame) -> dict[str, int | None]:
     for name, best in (("silhouette", 1), ("davies_bouldin", -1), ("calinski_harabasz", 1)):
         score = best * curve[name]
         votes[name] = int(curve["k"].iloc[int(score.argmax())]) if score.notna().any() else None
+    votes |= {"stability": None, "prediction_strength": None}
     return votes
+
+
+def elbow_ranges(curve: pd.DataFrame) -> list[dict[str, int | None]]:
+    """Find the elbow over several ranges of k."""
+    first, last = int(curve["k"].iloc[0]), int(curve["k"].iloc[-1])
+    ranges = dict.fromkeys(
+        (low, high)
+        for low, high in ((first, 6), (first, 8), (first, last), (max(first, 2), last))
+        if low < high <= last
+    )
+    return [
+        {"k_min": low, "k_max": high, "elbow": find_elbow(curve[curve["k"].between(low, high)])}
+        for low, high in ranges
+    ]
 
 
 def choose(

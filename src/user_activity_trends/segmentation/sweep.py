@@ -1,7 +1,7 @@
 """Fit k-means once per candidate k, and record how good each partition is."""
 
-import warnings
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from user_activity_trends.errors import DegenerateDataError
+from user_activity_trends.segmentation.fits import Partition, fit
 from user_activity_trends.segmentation.model import Matrix
 from user_activity_trends.segmentation.threads import one_thread
 
@@ -40,7 +41,17 @@ def candidate_counts(scaled: Matrix, k_min: int, k_max: int) -> range:
     return range(k_min, min(k_max, distinct) + 1)
 
 
-def sweep(scaled: Matrix, counts: Iterable[int], restarts: int, random_state: int) -> pd.DataFrame:
+@dataclass(frozen=True)
+class Sweep:
+    """What the sweep found."""
+
+    curve: pd.DataFrame
+    """One row a k."""
+    partitions: dict[int, Partition]
+    """The tightest partition for each k, in the order of k."""
+
+
+def sweep(scaled: Matrix, counts: Iterable[int], restarts: int, random_state: int) -> Sweep:
     """Fit k-means once per candidate k.
 
     Args:
@@ -50,33 +61,37 @@ def sweep(scaled: Matrix, counts: Iterable[int], restarts: int, random_state: in
         random_state: Seed of the starts and of the silhouette's sample.
 
     Returns:
-        One row a k, up to the last for which k-means can tell so many sessions
-        apart: ``k``; ``sse``, the sum of squared distances to the nearest
-        centroid in scaled units; and the scores of ``PartitionScores``.
+        A curve of one row a k, up to the last for which k-means can tell so many
+        sessions apart: ``k``; ``sse``, the sum of squared distances to the
+        nearest centroid in scaled units; the scores of ``PartitionScores``; and
+        ``smallest_share``, the share of sessions in the smallest cluster. And
+        the partitions themselves.
 
     Raises:
         DegenerateDataError: k-means cannot tell even the first number apart.
     """
-    from sklearn.cluster import KMeans
-    from sklearn.exceptions import ConvergenceWarning
-
     rows = []
+    partitions: dict[int, Partition] = {}
     judge = PartitionScores(scaled, random_state)
-    with one_thread(), warnings.catch_warnings():
-        # That there are fewer clusters than asked for is seen and handled below.
-        warnings.simplefilter("ignore", ConvergenceWarning)
+    with one_thread():
         for k in counts:
-            means = KMeans(k, n_init=restarts, random_state=random_state).fit(scaled)
-            if len(np.unique(means.labels_)) < k:
+            found = fit(scaled, k, restarts, random_state)
+            sizes = found.sizes
+            if not sizes.all():
                 break
-            rows.append({"k": k, "sse": float(means.inertia_)} | judge(means.labels_))
+            partitions[k] = found
+            rows.append(
+                {"k": k, "sse": found.sse}
+                | judge(found.labels)
+                | {"smallest_share": float(sizes.min() / len(scaled))}
+            )
     if not rows:
         msg = (
             "the sessions differ by rounding only, too little to segment with "
             "clustering.sweep.k_min as it is; lower it, or give other columns"
         )
         raise DegenerateDataError(msg)
-    return pd.DataFrame(rows)
+    return Sweep(pd.DataFrame(rows), partitions)
 
 
 class PartitionScores:

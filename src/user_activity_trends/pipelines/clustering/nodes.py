@@ -7,28 +7,45 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from user_activity_trends.pipelines.clustering.params import SelectionParams, SweepParams
+from user_activity_trends.pipelines.clustering.params import (
+    SelectionParams,
+    StabilityParams,
+    SweepParams,
+)
+from user_activity_trends.segmentation import (
+    evidence,
+    naming,
+    references,
+    selection,
+    stability,
+    sweep,
+)
 from user_activity_trends.segmentation import model as models
-from user_activity_trends.segmentation import naming, selection, sweep
+from user_activity_trends.segmentation.evidence import Evidence
 from user_activity_trends.segmentation.model import Matrix, SegmentationModel
 from user_activity_trends.segmentation.naming import NamesParams
 from user_activity_trends.segmentation.scaling import FeatureScaler
+from user_activity_trends.sessions.columns import ColumnsParams
 from user_activity_trends.sessions.rules import SESSION_ID
 
 logger = logging.getLogger(__name__)
 
 
-def sweep_cluster_counts(scaled_features: pd.DataFrame, sweeping: SweepParams) -> pd.DataFrame:
-    """Fit k-means once per candidate ``k`` and record how good each partition is.
+def sweep_cluster_counts(
+    scaled_features: pd.DataFrame, sweeping: SweepParams, testing: StabilityParams
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Fit k-means once per candidate ``k``, and put each partition to the test.
 
     Args:
         scaled_features: One scaled row per session, and its ``session_id``.
         sweeping: Candidate range, restarts and seed.
+        testing: How far to go.
 
     Returns:
-        ``k``, ``sse`` (sum of squared distances to the nearest centroid, in
-        scaled units), ``silhouette``, ``davies_bouldin`` and
-        ``calinski_harabasz``, ordered by ``k``.
+        The curve, ordered by ``k``: ``k``, ``sse`` (sum of squared distances to
+        the nearest centroid, in scaled units), scores, ``smallest_share``,
+        stability, prediction strength, and the means of the same scores on
+        shuffled columns. And what does not fit into one number a ``k``.
 
     Raises:
         DegenerateDataError: There are fewer distinct sessions than ``k_min``.
@@ -43,31 +60,46 @@ def sweep_cluster_counts(scaled_features: pd.DataFrame, sweeping: SweepParams) -
             sweeping.k_max,
         )
     shown = tqdm(counts, desc="k-means for each k", unit="k", delay=2, disable=None, leave=False)
-    return sweep.sweep(scaled, shown, sweeping.restarts, sweeping.random_state)
+    swept = sweep.sweep(scaled, shown, sweeping.restarts, sweeping.random_state)
+    names = [name for name in scaled_features.columns if name != SESSION_ID]
+    curve, gathered = evidence.gather(
+        scaled, names, swept, testing.resamples, sweeping.random_state
+    )
+    return curve, gathered.model_dump(mode="json")
 
 
 def _matrix(table: pd.DataFrame) -> Matrix:
     return np.ascontiguousarray(table.drop(columns=SESSION_ID).to_numpy(dtype=np.float64))
 
 
-def select_cluster_count(
-    elbow_curve: pd.DataFrame, sweeping: SweepParams, selecting: SelectionParams
+def select_cluster_count(  # noqa: PLR0913, PLR0917 (one argument an input)
+    elbow_curve: pd.DataFrame,
+    cluster_evidence: dict[str, Any],
+    valid_sessions: pd.DataFrame,
+    columns: ColumnsParams,
+    sweeping: SweepParams,
+    selecting: SelectionParams,
 ) -> dict[str, Any]:
     """Choose the number of clusters and say why.
 
     Args:
         elbow_curve: The sweep's record, one row a ``k``.
+        cluster_evidence: What the sweep found beside it.
+        valid_sessions: The sessions, in their own units.
+        columns: What their columns mean.
         sweeping: How the sweep was done.
         selecting: Who decides.
 
     Returns:
         ``k``, ``method`` (that chose it), ``votes`` (the k of each criterion),
-        ``candidates``, ``restarts``, and ``verdict`` in words.
+        ``candidates``, ``restarts``, ``resamples``, ``scores``, ``elbow_ranges``,
+        ``permutations``, ``natural_groups``, ``warnings``, and ``verdict`` in words.
 
     Raises:
         NoElbowError: There is no elbow and no fallback.
         DegenerateDataError: The data does not allow the k that is configured.
     """
+    known = Evidence.model_validate(cluster_evidence)
     counts = [int(k) for k in elbow_curve["k"]]
     votes = selection.collect_votes(elbow_curve)
     k, method = selection.choose(
@@ -78,7 +110,31 @@ def select_cluster_count(
         "method": method,
         "votes": votes,
         "candidates": counts,
-        "restarts": sweeping.restarts,
+        "restarts": {
+            "sweep": sweeping.restarts,
+            "model": sweeping.restarts,
+            "stability": stability.RESTARTS,
+            "prediction_strength": stability.RESTARTS,
+            "permutations": references.RESTARTS,
+        },
+        "resamples": known.resamples,
+        "scores": [
+            {name: None if np.isnan(value) else value for name, value in row.items()}
+            | {"jaccard": known.jaccard.get(row["k"], [])}
+            for row in elbow_curve.to_dict("records")
+        ],
+        "elbow_ranges": selection.elbow_ranges(elbow_curve),
+        "permutations": {
+            "count": len(known.permuted_votes),
+            "elbows": [one["elbow"] for one in known.permuted_votes],
+            "votes": {
+                name: [one[name] for one in known.permuted_votes]
+                for name in ("silhouette", "davies_bouldin", "calinski_harabasz")
+                if known.permuted_votes
+            },
+        },
+        "natural_groups": None,
+        "warnings": [],
         "verdict": selection.verdict(k, method, selecting.method, votes, counts),
     }
 

@@ -13,13 +13,23 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 nodes.sweep_cluster_counts,
-                inputs={"scaled_features": "scaled_features"} | sweeping,
-                outputs="elbow_curve",
+                inputs={
+                    "scaled_features": "scaled_features",
+                    "testing": "params:clustering.stability",
+                }
+                | sweeping,
+                outputs=["elbow_curve", "cluster_evidence"],
                 name="sweep_cluster_counts",
             ),
             Node(
                 nodes.select_cluster_count,
-                inputs={"elbow_curve": "elbow_curve", "selecting": "params:clustering.selection"}
+                inputs={
+                    "elbow_curve": "elbow_curve",
+                    "cluster_evidence": "cluster_evidence",
+                    "valid_sessions": "valid_sessions",
+                    "columns": "params:columns",
+                    "selecting": "params:clustering.selection",
+                }
                 | sweeping,
                 outputs="cluster_choice",
                 name="select_cluster_count",

@@ -1,0 +1,1 @@
+"""What to be careful about with the segments that were chosen."""
