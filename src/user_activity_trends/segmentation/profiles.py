@@ -1,12 +1,21 @@
-"""Who the segments are: their size, their outcome, and the mean of each feature."""
+"""Who the segments are: their size, their outcome, their features, and typical sessions."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import narwhals as nw
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+Counts = NDArray[np.integer]
+Vector = NDArray[np.float64]
 
 _Z = 1.959963984540054  # the 97.5 % point of the standard normal distribution
+
+TYPICAL = 3
+"""Sessions that stand for a segment."""
 
 
 def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
@@ -18,11 +27,21 @@ def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
     Traceback (most recent call last):
     ZeroDivisionError: division by zero
     """
-    share = successes / trials
+    low, high = _score_limits(successes / trials, trials)
+    return max(0.0, low), min(1.0, high)
+
+
+def wilson_intervals(successes: Counts, trials: Counts) -> tuple[Vector, Vector]:
+    """Return the lower and the upper limit of ``wilson_interval``, one each a share."""
+    low, high = _score_limits(successes / trials, trials)
+    return np.maximum(0, low), np.minimum(1, high)
+
+
+def _score_limits(share: Any, trials: Any) -> tuple[Any, Any]:
     denominator = 1 + _Z**2 / trials
     middle = share + _Z**2 / (2 * trials)
-    reach = _Z * math.sqrt(share * (1 - share) / trials + _Z**2 / (4 * trials**2))
-    return max(0.0, (middle - reach) / denominator), min(1.0, (middle + reach) / denominator)
+    reach = _Z * (share * (1 - share) / trials + _Z**2 / (4 * trials**2)) ** 0.5
+    return (middle - reach) / denominator, (middle + reach) / denominator
 
 
 def profile(
@@ -33,13 +52,15 @@ def profile(
     Args:
         sessions: One session a row: ``segment``, ``segment_name``, the features
             in their own units, and the outcome as truth value.
-        features: Columns to average.
+        features: Columns to summarise; a gap does not count.
         outcome: Column of the outcome, if there is one.
 
     Returns:
         One row a segment, ordered by ``segment``: ``segment``, ``segment_name``,
         ``sessions``, ``share``; with an outcome ``outcome_rate``, ``ci_low``,
-        ``ci_high`` (95 % Wilson); and ``mean_<feature>`` in the feature's unit.
+        ``ci_high`` (95 % Wilson); then of every feature ``mean_<feature>`` and
+        ``median_<feature>`` in its own unit, and ``standing_<feature>``, the mean
+        minus that of all sessions, in standard deviations of all sessions.
     """
     # Sums of columns made beforehand: group-by stays simple on every engine.
     means = [f"mean_{name}" for name in features]
@@ -60,13 +81,96 @@ def profile(
     )
     chosen = ["segment", "segment_name", "sessions", "share"]
     if outcome:
-        pairs = zip(counted["__outcomes"].to_list(), counted["sessions"].to_list(), strict=True)
-        limits = [wilson_interval(int(successes), int(trials)) for successes, trials in pairs]
-        backend = counted.implementation
+        low, high = wilson_intervals(
+            counted["__outcomes"].to_numpy(), counted["sessions"].to_numpy()
+        )
         counted = counted.with_columns(
             (nw.col("__outcomes") / nw.col("sessions")).alias("outcome_rate"),
-            nw.new_series("ci_low", [low for low, _ in limits], nw.Float64, backend=backend),
-            nw.new_series("ci_high", [high for _, high in limits], nw.Float64, backend=backend),
+            _column(counted, "ci_low", low),
+            _column(counted, "ci_high", high),
         )
         chosen += ["outcome_rate", "ci_low", "ci_high"]
-    return counted.select(*chosen, *means)
+    medians, standing = _medians(sessions, features, counted), _standing(sessions, features)
+    return counted.with_columns(*medians, *standing).select(
+        *chosen, *means, *(one.name for one in medians), *(f"standing_{name}" for name in features)
+    )
+
+
+def _medians(
+    sessions: nw.DataFrame[Any], features: Sequence[str], counted: nw.DataFrame[Any]
+) -> list[nw.Series[Any]]:
+    # Within a group-by some engines have an approximate median only.
+    middle = nw.col(*features).quantile(0.5, interpolation="linear")
+    rows = [
+        sessions.filter(nw.col("segment") == segment).select(middle).row(0)
+        for segment in counted["segment"].to_list()
+    ]
+    return [
+        _column(counted, f"median_{name}", np.array([row[place] for row in rows], dtype=np.float64))
+        for place, name in enumerate(features)
+    ]
+
+
+def _standing(sessions: nw.DataFrame[Any], features: Sequence[str]) -> list[nw.Expr]:
+    middle = sessions.select(nw.col(*features).mean()).row(0)
+    spread = sessions.select(nw.col(*features).std(ddof=0)).row(0)
+    return [
+        ((nw.col(f"mean_{name}") - mean) / (deviation or 1)).alias(f"standing_{name}")
+        for name, mean, deviation in zip(features, middle, spread, strict=True)
+    ]
+
+
+def _column(table: nw.DataFrame[Any], name: str, values: Vector) -> nw.Series[Any]:
+    return nw.new_series(name, values.tolist(), nw.Float64, backend=table.implementation)
+
+
+def pick_typical(
+    segments: pd.DataFrame, features: pd.DataFrame, count: int = TYPICAL
+) -> pd.DataFrame:
+    """Pick the sessions nearest the centroid of their segment.
+
+    Args:
+        segments: One session a row: ``session_id``, ``segment``,
+            ``segment_name``, ``distance`` (to the own centroid, in scaled units).
+        features: ``session_id`` and the features in their own units.
+        count: Sessions a segment; a smaller segment has fewer.
+
+    Returns:
+        ``segment``, ``segment_name``, ``rank`` (1 is the nearest; of equals, the
+        one that comes first in ``segments``), ``session_id``, ``distance``, and
+        the features. A feature that is called like one of these columns has an
+        underscore behind its name.
+    """
+    nearest = (
+        segments.sort_values("distance", kind="stable")
+        .groupby("segment")
+        .head(count)
+        .sort_values("segment", kind="stable")[
+            ["segment", "segment_name", "session_id", "distance"]
+        ]
+    )
+    nearest.insert(2, "rank", nearest.groupby("segment").cumcount() + 1)
+    taken = [*nearest.columns]
+    renamed = {}
+    for name in features.columns.drop("session_id"):
+        renamed[name] = name
+        while renamed[name] in taken:
+            renamed[name] += "_"
+        taken.append(renamed[name])
+    return nearest.merge(features.rename(columns=renamed), on="session_id", how="left")
+
+
+def stability_of(segments: "pd.Series[int]", choice: Mapping[str, Any]) -> list[float]:
+    """Look up how reproducible segments are: NaN where ``cluster_choice`` does not tell.
+
+    Args:
+        segments: Their numbers, from 1.
+        choice: ``cluster_choice``; segments are numbered by size there as well.
+
+    Returns:
+        Mean Jaccard of each segment over the resamples, from 0 to 1.
+    """
+    scores: list[Mapping[str, Any]] = choice.get("scores") or []
+    jaccard = next((one.get("jaccard") for one in scores if one["k"] == choice["k"]), None) or []
+    found = dict(enumerate(jaccard, start=1)) if len(jaccard) == choice["k"] else {}
+    return [math.nan if found.get(one) is None else float(found[one]) for one in segments]

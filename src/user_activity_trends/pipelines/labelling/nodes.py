@@ -39,6 +39,7 @@ def profile_segments(
     session_segments: pd.DataFrame,
     valid_sessions: pd.DataFrame,
     session_features: pd.DataFrame,
+    cluster_choice: dict[str, Any],
     columns: ColumnsParams,
 ) -> pd.DataFrame:
     """Say who the segments are.
@@ -47,12 +48,19 @@ def profile_segments(
         session_segments: The segment of each session.
         valid_sessions: The sessions, with their outcome.
         session_features: The same sessions' features in their own units.
+        cluster_choice: How reproducible the segments are.
         columns: Which column is the outcome.
 
     Returns:
         One row a segment: ``segment``, ``segment_name``, ``sessions``,
         ``share``, with an outcome ``outcome_rate``, ``ci_low`` and ``ci_high``
-        (95 % Wilson interval), and ``mean_<feature>`` in the feature's unit.
+        (95 % Wilson interval), ``stability`` (mean Jaccard over resamples;
+        missing where nothing was resampled), ``rule`` (in words, missing where
+        there is none), ``rule_precision`` (share of the sessions that keep it
+        which are of the segment), ``rule_recall`` (share of the segment that
+        keeps it); and of each feature ``mean_<feature>`` and
+        ``median_<feature>`` in its own unit and ``standing_<feature>`` (how far
+        the mean stands from that of all sessions, in standard deviations).
     """
     features = [name for name in session_features.columns if name != SESSION_ID]
     outcome = [columns.outcome] if columns.outcome else []
@@ -62,4 +70,31 @@ def profile_segments(
     )
     joined = segments.select(SESSION_ID, "segment", "segment_name").join(sessions, on=SESSION_ID)
     profiled: pd.DataFrame = profiles.profile(joined, features, columns.outcome).to_native()
-    return profiled
+    profiled = profiled.reset_index(drop=True)
+    stability = profiles.stability_of(profiled["segment"], cluster_choice)
+    told = pd.DataFrame(
+        {
+            "stability": stability,
+            "rule": pd.Series(index=profiled.index, dtype="str"),
+            "rule_precision": float("nan"),
+            "rule_recall": float("nan"),
+        }
+    )
+    of_features = len(profiled.columns) - 3 * len(features)
+    return pd.concat([profiled.iloc[:, :of_features], told, profiled.iloc[:, of_features:]], axis=1)
+
+
+def pick_typical_sessions(
+    session_segments: pd.DataFrame, session_features: pd.DataFrame
+) -> pd.DataFrame:
+    """Pick three sessions that stand for each segment.
+
+    Args:
+        session_segments: The segment of each session, and its distance from the centroid.
+        session_features: The same sessions' features in their own units.
+
+    Returns:
+        ``segment``, ``segment_name``, ``rank`` (1 is nearest the centroid),
+        ``session_id``, ``distance`` (in scaled units), and the features.
+    """
+    return profiles.pick_typical(session_segments, session_features)

@@ -6,7 +6,7 @@ from user_activity_trends.pipelines.labelling import nodes
 
 
 def create_pipeline() -> Pipeline:
-    """Wire the model in use and the features -> a segment a session -> profiles."""
+    """Wire the model in use and the features -> a segment a session -> profiles, typical ones."""
     return Pipeline(
         [
             Node(
@@ -17,9 +17,18 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 nodes.profile_segments,
-                inputs=["session_segments", "valid_sessions", "session_features", "params:columns"],
+                inputs=[
+                    *("session_segments", "valid_sessions", "session_features"),
+                    *("cluster_choice", "params:columns"),
+                ],
                 outputs="segment_profiles",
                 name="profile_segments",
+            ),
+            Node(
+                nodes.pick_typical_sessions,
+                inputs=["session_segments", "session_features"],
+                outputs="typical_sessions",
+                name="pick_typical_sessions",
             ),
         ],
         namespace="labelling",

@@ -1,0 +1,119 @@
+"""The order of periods, and which of them are absent."""
+
+import re
+from collections.abc import Iterable, Sequence
+from datetime import date, timedelta
+
+from user_activity_trends.sessions.columns import ColumnsParams
+
+_MONTHS = (
+    *("january", "february", "march", "april", "may", "june", "july"),
+    *("august", "september", "october", "november", "december"),
+)
+_SHORTEST = 3
+"""Letters of a month's name that tell it from the others."""
+
+MOST_PERIODS = 10_000
+"""A calendar that would be longer has only the periods that occur: one of them is a slip."""
+
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+
+
+def in_order(present: Iterable[str], columns: ColumnsParams) -> list[str]:
+    """Return the calendar: the periods in order, those without a session as well.
+
+    Args:
+        present: The periods that occur, in any order, each once or more often.
+        columns: Whether they are dates or categories, and their accepted values.
+
+    Returns:
+        Every day, week or month from the first to the last where the period is
+        a date; else the accepted values in their order; else, where all are
+        names of months, every month from the first to the last; else those
+        present, by number where all are numbers, as text otherwise.
+
+    >>> in_order(["2026-W02", "2025-W51"], ColumnsParams(period="day", period_bin="week"))
+    ['2025-W51', '2025-W52', '2026-W01', '2026-W02']
+    >>> in_order(["May", "Feb", "june"], ColumnsParams(period="month"))
+    ['Feb', 'Mar', 'Apr', 'May', 'june']
+    """
+    labels = sorted(set(present))
+    if columns.period_bin and labels:
+        return _dates(labels, columns.period_bin)
+    values = columns.values.get(columns.period or "")
+    if values and values.accepted:
+        return list(values.accepted)
+    months = {label: _month(label) for label in labels}
+    if labels and None not in months.values():
+        return _filled_months(
+            {label: place for label, place in months.items() if place is not None}
+        )
+    return sort_categories(labels)
+
+
+def sort_categories(labels: Iterable[str], accepted: Sequence[str] = ()) -> list[str]:
+    """Sort values of a category: as accepted, by number where all are numbers, or as text.
+
+    >>> sort_categories(["10", "9"]), sort_categories(["b", "a", "c"], accepted=["c", "b"])
+    (['9', '10'], ['c', 'b', 'a'])
+    """
+    known = {label: place for place, label in enumerate(accepted)}
+    found = set(labels)
+    numeric = all(_NUMBER.fullmatch(label) for label in found)
+    return sorted(
+        found,
+        key=lambda label: (known.get(label, len(known)), float(label) if numeric else 0.0, label),
+    )
+
+
+def _month(label: str) -> int | None:
+    """Return the place of an English month (0 = January), in full or short; else None."""
+    name = label.lower().removesuffix(".")
+    if len(name) < _SHORTEST:
+        return None
+    return next((i for i, month in enumerate(_MONTHS) if month.startswith(name)), None)
+
+
+def _filled_months(places: dict[str, int]) -> list[str]:
+    """Put months in order, and the absent ones between them, written as the others are."""
+    first, last = min(places.values()), max(places.values())
+    telling = [label for label in places if label.lower() != "may"] or list(places)
+    in_full = all(label.lower() in _MONTHS for label in telling)
+    upper, lower = (all(map(test, places)) for test in (str.isupper, str.islower))
+    for absent in set(range(first, last + 1)) - set(places.values()):
+        name = _MONTHS[absent] if in_full else _MONTHS[absent][:_SHORTEST]
+        places = places | {name.upper() if upper else name if lower else name.title(): absent}
+    return sorted(places, key=lambda label: (places[label], label))
+
+
+def _dates(labels: Sequence[str], period_bin: str) -> list[str]:
+    if period_bin == "month":
+        first, last = (_month_number(label) for label in (labels[0], labels[-1]))
+        count = last - first + 1
+    else:
+        step = 7 if period_bin == "week" else 1
+        start, end = (_first_day(label, period_bin) for label in (labels[0], labels[-1]))
+        count = (end - start).days // step + 1
+    if count > MOST_PERIODS:
+        return list(labels)
+    if period_bin == "month":
+        return [f"{n // 12:04d}-{n % 12 + 1:02d}" for n in range(first, first + count)]
+    days = (start + timedelta(days=step * n) for n in range(count))
+    return [_week(day) if period_bin == "week" else day.isoformat() for day in days]
+
+
+def _month_number(label: str) -> int:
+    year, month = label.split("-")
+    return 12 * int(year) + int(month) - 1
+
+
+def _first_day(label: str, period_bin: str) -> date:
+    if period_bin == "day":
+        return date.fromisoformat(label)
+    year, week = label.split("-W")
+    return date.fromisocalendar(int(year), int(week), 1)
+
+
+def _week(day: date) -> str:
+    year, week, _ = day.isocalendar()
+    return f"{year:04d}-W{week:02d}"
