@@ -7,6 +7,7 @@ import pandas as pd
 
 from user_activity_trends.segmentation import labels, profiles
 from user_activity_trends.segmentation.model import SegmentationModel
+from user_activity_trends.segmentation.rules_in_words import describe_segments
 from user_activity_trends.sessions.columns import ColumnsParams
 from user_activity_trends.sessions.rules import SESSION_ID
 
@@ -71,17 +72,15 @@ def profile_segments(
     joined = segments.select(SESSION_ID, "segment", "segment_name").join(sessions, on=SESSION_ID)
     profiled: pd.DataFrame = profiles.profile(joined, features, columns.outcome).to_native()
     profiled = profiled.reset_index(drop=True)
-    stability = profiles.stability_of(profiled["segment"], cluster_choice)
-    told = pd.DataFrame(
-        {
-            "stability": stability,
-            "rule": pd.Series(index=profiled.index, dtype="str"),
-            "rule_precision": float("nan"),
-            "rule_recall": float("nan"),
-        }
-    )
+    located = session_features.merge(session_segments[[SESSION_ID, "segment"]], on=SESSION_ID)
+    rules = describe_segments(located[features], located["segment"].to_numpy())
     of_features = len(profiled.columns) - 3 * len(features)
-    return pd.concat([profiled.iloc[:, :of_features], told, profiled.iloc[:, of_features:]], axis=1)
+    profiled.insert(
+        of_features, "stability", profiles.stability_of(profiled["segment"], cluster_choice)
+    )
+    for place, name in enumerate(("rule", "rule_precision", "rule_recall"), start=1):
+        profiled.insert(of_features + place, name, rules[name])
+    return profiled
 
 
 def pick_typical_sessions(
