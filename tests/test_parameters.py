@@ -81,6 +81,9 @@ def test_the_committed_settings_are_accepted_with_their_values() -> None:
         ("columns.id", "key"),
         ("columns.outcome", None),
         ("columns.period", None),
+        ("columns.user", "Visitor"),
+        ("columns.user", "VisitorType"),
+        ("columns.values.Month.accepted", ["Jan", "Feb"]),
         ("columns.values.VisitorType", {"codes": {"1": "New_Visitor"}}),
         ("columns.values.Revenue", {"codes": {"yes": "TRUE"}}),
         ("columns.id", "session_id"),
@@ -161,7 +164,7 @@ def test_every_documented_setting_is_accepted(path: str, value: Any) -> None:
         (
             "clustering.n_clusters",
             3,
-            "clustering.n_clusters: there is no such setting; known here: sweep, selection",
+            "clustering.n_clusters: there is no such setting; known here: sweep, selection, stability",
         ),
         (
             "clustering.sweep.kmax",
@@ -298,6 +301,44 @@ def test_every_documented_setting_is_accepted(path: str, value: Any) -> None:
             "columns.period",
             "segment",
             "columns.period: segment is a column of the results; rename it in the file",
+        ),
+        (
+            "columns.user",
+            "segment_name",
+            "columns.user: segment_name is a column of the results; rename it in the file",
+        ),
+        (
+            "columns.user",
+            "ExitRates",
+            "recipes.base.columns: ExitRates is columns.user, not a feature",
+        ),
+        (
+            "columns.user",
+            "Month",
+            "columns.user: Month is columns.period, and cannot be both",
+        ),
+        (
+            "columns.id",
+            "Revenue",
+            "columns.outcome: Revenue is columns.id, and cannot be both",
+        ),
+        (
+            "columns.id",
+            "Weekend",
+            "columns.dimensions: Weekend is columns.id, of which no two are alike",
+        ),
+        (
+            "columns.period_bin",
+            "month",
+            (
+                "columns: values.Month.accepted: with period_bin: month the period is a date; "
+                "leave the values out, or set period_bin to null"
+            ),
+        ),
+        (
+            "columns.period_bin",
+            "year",
+            "columns.period_bin: Input should be 'day', 'week' or 'month', not 'year'",
         ),
         (
             "sessions_file",

@@ -44,12 +44,25 @@ class ProjectParams(BaseModel):
     def _columns_have_one_role(self) -> Self:
         columns = self.columns
         taken = dict.fromkeys(_OURS, "a column of the results")
-        roles = [("columns.outcome", columns.outcome), ("columns.period", columns.period)]
+        roles = [
+            ("columns.outcome", columns.outcome),
+            ("columns.period", columns.period),
+            ("columns.user", columns.user),
+        ]
         for setting, name in [*roles, *(("columns.dimensions", n) for n in columns.dimensions)]:
             if name in taken:
                 msg = f"{setting}: {name} is {taken[name]}; rename it in the file"
                 raise ValueError(msg)
-        taken |= {str(name): setting for setting, name in [("columns.id", columns.id), *roles]}
+        given: dict[str, str] = {}
+        for setting, name in [("columns.id", columns.id), *roles]:
+            if name in given:
+                msg = f"{setting}: {name} is {given[name]}, and cannot be both"
+                raise ValueError(msg)
+            given |= {name: setting} if name else {}
+        if columns.id in columns.dimensions:
+            msg = f"columns.dimensions: {columns.id} is columns.id, of which no two are alike"
+            raise ValueError(msg)
+        taken |= given
         for recipe, chosen in self.recipes.root.items():
             for name in chosen.columns:
                 if name in taken:

@@ -12,6 +12,7 @@ def test_a_table_may_have_features_only() -> None:
     columns = ColumnsParams.model_validate({})
 
     assert (columns.id, columns.outcome, columns.period) == (None, None, None)
+    assert (columns.period_bin, columns.user) == (None, None)
     assert columns.dimensions == ()
     assert columns.kinds == {}
     assert columns.values == {}
@@ -23,6 +24,7 @@ def test_everything_that_is_said_is_kept_in_order() -> None:
             "id": "key",
             "outcome": "bought",
             "period": "week",
+            "user": "customer",
             "dimensions": ["b", "a"],
             "kinds": {"pages": "count", "share": "rate"},
             "values": {"week": {"accepted": ["w2", "w1"], "codes": {"1": "w1"}}},
@@ -30,6 +32,7 @@ def test_everything_that_is_said_is_kept_in_order() -> None:
     )
 
     assert (columns.id, columns.outcome, columns.period) == ("key", "bought", "week")
+    assert columns.user == "customer"
     assert columns.dimensions == ("b", "a")
     assert columns.kinds == {"pages": "count", "share": "rate"}
     assert columns.values == {"week": ValuesParams(accepted=("w2", "w1"), codes={"1": "w1"})}
@@ -41,6 +44,18 @@ def test_an_outcome_may_have_other_spellings() -> None:
     )
 
     assert columns.values["bought"].codes == {"yes": "true", "no": "false"}
+
+
+@pytest.mark.parametrize("period_bin", ["day", "week", "month"])
+def test_a_date_is_taken_together_by(period_bin: str) -> None:
+    # Codes may still stand for a date, and the values of others are none of its business.
+    values = {"when": {"codes": {"launch": "2026-01-31"}}, "month": {"accepted": ["May"]}}
+    columns = ColumnsParams.model_validate(
+        {"period": "when", "period_bin": period_bin, "values": values}
+    )
+
+    assert columns.period_bin == period_bin
+    assert columns.values["when"].codes == {"launch": "2026-01-31"}
 
 
 @pytest.mark.parametrize(
@@ -59,6 +74,13 @@ def test_an_outcome_may_have_other_spellings() -> None:
             "values.o.accepted: the outcome is true or false",
             id="values of an outcome",
         ),
+        pytest.param(
+            {"period": "p", "period_bin": "day", "values": {"p": {"accepted": ["May"]}}},
+            (),
+            "values.p.accepted: with period_bin: day the period is a date",
+            id="values of a date",
+        ),
+        pytest.param({"period_bin": "year"}, ("period_bin",), "'day'", id="unknown bin"),
     ],
 )
 def test_what_makes_no_sense_is_refused(

@@ -236,6 +236,7 @@ def test_a_gap_is_refused_where_a_value_is_required(role: Any, gaps: list[str]) 
         ("feature", BLANKS + WORDS_FOR_A_GAP),
         ("period", BLANKS),
         ("dimension", BLANKS),
+        ("user", BLANKS),
     ],
 )
 def test_a_gap_stays_a_gap_where_it_may(role: Any, gaps: list[str]) -> None:
@@ -246,7 +247,7 @@ def test_a_gap_stays_a_gap_where_it_may(role: Any, gaps: list[str]) -> None:
     assert frame["x"].isna().tolist() == [False] + [True] * (len(gaps) + 1)
 
 
-@pytest.mark.parametrize("role", ["id", "period", "dimension"])
+@pytest.mark.parametrize("role", ["id", "period", "dimension", "user"])
 def test_a_name_may_read_like_a_gap(role: Any) -> None:
     names = [name for name in WORDS_FOR_A_GAP if name == name.strip()]
 
@@ -259,6 +260,90 @@ def test_other_words_are_no_gaps() -> None:
     cells = ["-", "?", "missing", "nil", "0", "nane", "n.a.", "na na"]
 
     assert _typed({"x": cells}, [Rule("x", "dimension", required=False)])["x"].tolist() == cells
+
+
+# --- dates --------------------------------------------------------------------------------
+
+DATES: list[tuple[str, str, str, str]] = [
+    # cell, and its day, week and month; ISO 8601 gives the week to the year of its Thursday
+    ("2026-01-31", "2026-01-31", "2026-W05", "2026-01"),
+    (" 2026-01-31 10:00 ", "2026-01-31", "2026-W05", "2026-01"),
+    ("2026-01-31T10:00:00Z", "2026-01-31", "2026-W05", "2026-01"),
+    ("2026-01-31 23:59:59.999999", "2026-01-31", "2026-W05", "2026-01"),
+    ("2026-01-31T23:59:60+05:30", "2026-01-31", "2026-W05", "2026-01"),
+    ("2026-01-31 10:00:00 -0800", "2026-01-31", "2026-W05", "2026-01"),
+    ("2025-12-29", "2025-12-29", "2026-W01", "2025-12"),
+    ("2027-01-03", "2027-01-03", "2026-W53", "2027-01"),
+    ("2027-01-04", "2027-01-04", "2027-W01", "2027-01"),
+    ("2024-02-29", "2024-02-29", "2024-W09", "2024-02"),
+    ("2000-02-29", "2000-02-29", "2000-W09", "2000-02"),
+    ("1000-01-01", "1000-01-01", "1000-W01", "1000-01"),
+    ("9999-12-31", "9999-12-31", "9999-W52", "9999-12"),
+]
+
+
+@pytest.mark.parametrize(("place", "period_bin"), [(1, "day"), (2, "week"), (3, "month")])
+def test_a_date_becomes_the_name_of_its_day_week_or_month(place: int, period_bin: Any) -> None:
+    rule = Rule("x", "period", period_bin=period_bin)
+
+    assert _typed({"x": [cells[0] for cells in DATES]}, [rule])["x"].tolist() == [
+        cells[place] for cells in DATES
+    ]
+
+
+@pytest.mark.parametrize("period_bin", ["day", "week", "month"])
+def test_what_is_no_date_is_refused(period_bin: Any) -> None:
+    cells = [
+        *("May", "2026", "2026-01", "2026-1-31", "20260131", "31.01.2026", "01/31/2026"),
+        *("2026-02-29", "1900-02-29", "2026-02-30", "2026-04-31", "2026-13-01", "2026-00-10"),
+        *("2026-01-00", "2026-01-32", "0999-01-01", "0000-01-01", "12026-01-01", "2026-W05"),
+        *("2026-01-31 ", "2026-01-31 24:00", "2026-01-31 10", "2026-01-31T10:60", "x2026-01-31"),
+        *("2026-01-31x", "2026-01-31T10:00+1", "2026-01-31 10:00 CET", "2026-01-31\n10:00"),
+        "\uff12026-01-31",
+    ]
+    refused = [cell for cell in cells if cell != cell.strip()]
+    assert refused == ["2026-01-31 "]  # blanks around a cell are no part of it
+    rule = Rule("x", "period", period_bin=period_bin)
+
+    assert _reasons(cells, rule) == {
+        cell: FINE if cell in refused else "not a date such as 2026-01-31" for cell in cells
+    }
+
+
+def test_every_day_of_the_calendar_is_a_date_and_no_other() -> None:
+    years = (1600, 1700, 1999, 2000, 2023, 2024, 2100, 2400)
+    cells = [
+        f"{year}-{month:02d}-{day:02d}"
+        for year in years
+        for month in range(1, 13)
+        for day in range(1, 32)
+    ]
+
+    def exists(cell: str) -> bool:
+        try:
+            dt.date.fromisoformat(cell)
+        except ValueError:
+            return False
+        return True
+
+    refused = _reasons(cells, Rule("x", "period", period_bin="day"))
+
+    assert {cell for cell, reason in refused.items() if not reason} == set(filter(exists, cells))
+
+
+def test_a_missing_date_is_missing() -> None:
+    rule = Rule("x", "period", period_bin="week")
+
+    assert _defects({"x": ["2026-01-31", " ", None]}, [rule]) == [
+        (2, "2", "x", " ", MISSING),
+        (3, "3", "x", "", MISSING),
+    ]
+
+
+def test_a_code_may_stand_for_a_date() -> None:
+    rule = Rule("x", "period", codes={"launch": "2026-01-31"}, period_bin="month")
+
+    assert _typed({"x": ["launch", "2026-02-01"]}, [rule])["x"].tolist() == ["2026-01", "2026-02"]
 
 
 # --- truth values, categories, codes -----------------------------------------------------
@@ -539,6 +624,7 @@ COLUMNS = ColumnsParams.model_validate(
         "id": "key",
         "outcome": "o",
         "period": "m",
+        "user": "u",
         "dimensions": ["d", "e"],
         "kinds": {"a": "count", "other": "rate"},
         "values": {
@@ -557,8 +643,22 @@ def test_training_has_a_rule_for_every_column_that_is_configured() -> None:
         Rule("b", "feature", kind="number"),
         Rule("o", "outcome", codes={"yes": "1"}),
         Rule("m", "period", accepted=("Jan",), codes={"1": "Jan"}),
+        Rule("u", "user", required=False),
         Rule("d", "dimension", required=False, accepted=("x",)),
         Rule("e", "dimension", required=False),
+    ]
+
+
+def test_the_period_alone_is_taken_for_a_date() -> None:
+    dated = ColumnsParams(period="m", period_bin="week", outcome="o", user="u", dimensions=("d",))
+
+    assert [(rule.column, rule.period_bin) for rule in rules_for(dated, _recipe())] == [
+        ("a", None),
+        ("b", None),
+        ("o", None),
+        ("m", "week"),
+        ("u", None),
+        ("d", None),
     ]
 
 

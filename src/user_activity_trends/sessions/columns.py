@@ -9,6 +9,10 @@ Kind = Literal["count", "duration", "amount", "rate", "number"]
 rate (0 to 1), number (anything finite)."""
 
 
+PeriodBin = Literal["day", "week", "month"]
+"""What dates are taken together by."""
+
+
 def _as_written(value: Any) -> Any:
     """Take a whole number, which YAML reads where no quotes are, for its digits."""
     return str(value) if type(value) is int else value
@@ -35,7 +39,7 @@ class ColumnsParams(BaseModel):
     id: str | None = Field(None, description="unique name of a session; null: its position")
     outcome: str | None = Field(None, description="what a session may end in, true or false")
     period: str | None = Field(None, description="when the session was, for instance its month")
-    period_bin: Literal["day", "week", "month"] | None = Field(
+    period_bin: PeriodBin | None = Field(
         None, description="the period is a date, taken together by this; null: it is a category"
     )
     user: str | None = Field(None, description="whose session it was, for moves between segments")
@@ -49,6 +53,16 @@ class ColumnsParams(BaseModel):
             msg = (
                 f"values.{self.outcome}.accepted: the outcome is true or false; "
                 "map other spellings under codes"
+            )
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _dates_are_no_categories(self) -> Self:
+        if self.period_bin and self.period in self.values and self.values[self.period].accepted:
+            msg = (
+                f"values.{self.period}.accepted: with period_bin: {self.period_bin} the period "
+                "is a date; leave the values out, or set period_bin to null"
             )
             raise ValueError(msg)
         return self

@@ -43,27 +43,33 @@ def in_order(present: Iterable[str], columns: ColumnsParams) -> list[str]:
     values = columns.values.get(columns.period or "")
     if values and values.accepted:
         return list(values.accepted)
-    months = {label: _month(label) for label in labels}
-    if labels and None not in months.values():
-        return _filled_months(
-            {label: place for label, place in months.items() if place is not None}
-        )
-    return sort_categories(labels)
+    months = _months(labels)
+    return _filled_months(months) if months else sort_categories(labels)
 
 
 def sort_categories(labels: Iterable[str], accepted: Sequence[str] = ()) -> list[str]:
-    """Sort values of a category: as accepted, by number where all are numbers, or as text.
+    """Sort values of a category: as accepted; else months by the calendar, numbers, or text.
 
     >>> sort_categories(["10", "9"]), sort_categories(["b", "a", "c"], accepted=["c", "b"])
     (['9', '10'], ['c', 'b', 'a'])
+    >>> sort_categories(["March", "January"])
+    ['January', 'March']
     """
+    found = sorted(set(labels))
     known = {label: place for place, label in enumerate(accepted)}
-    found = set(labels)
+    if not known:
+        known = _months(found)
     numeric = all(_NUMBER.fullmatch(label) for label in found)
     return sorted(
-        found,
-        key=lambda label: (known.get(label, len(known)), float(label) if numeric else 0.0, label),
+        found, key=lambda label: (known.get(label, len(known)), float(label) if numeric else 0.0)
     )
+
+
+def _months(labels: Sequence[str]) -> dict[str, int]:
+    """Return the place of each month, nothing if one of the labels is no month."""
+    places = {label: _month(label) for label in labels}
+    found = {label: place for label, place in places.items() if place is not None}
+    return found if len(found) == len(places) else {}
 
 
 def _month(label: str) -> int | None:

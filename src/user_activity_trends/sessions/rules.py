@@ -13,9 +13,9 @@ import narwhals as nw
 
 from user_activity_trends.errors import ColumnsError, listed
 from user_activity_trends.recipes import RecipeParams
-from user_activity_trends.sessions.columns import ColumnsParams, Kind
+from user_activity_trends.sessions.columns import ColumnsParams, Kind, PeriodBin
 
-Role = Literal["id", "feature", "outcome", "period", "dimension"]
+Role = Literal["id", "feature", "outcome", "period", "user", "dimension"]
 
 SESSION_ID = "session_id"
 ROW = "__row"
@@ -31,6 +31,19 @@ LARGEST = 1e100
 _GAPS = ("", "na", "n/a", "nan", "null", "none")
 _INFINITE = r"^[+-]?(?:inf|infinity)$"
 _NUMBER = r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$"
+_LEAP = "[0-9]{2}(?:0[48]|[2468][048]|[13579][26])|(?:[2468][048]|[13579][26])00"
+_DATE = (
+    "(?:[1-9][0-9]{3}-(?:"
+    "(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])|"
+    "(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)|"
+    "02-(?:0[1-9]|1[0-9]|2[0-8]))|"
+    f"(?:{_LEAP})-02-29)"
+)
+_TIME = "(?:[01][0-9]|2[0-3]):[0-5][0-9](?::(?:[0-5][0-9]|60)(?:[.,][0-9]+)?)?"
+_ZONE = "(?:Z|[+-][0-9]{2}(?::?[0-9]{2})?)"
+_MOMENT = f"^{_DATE}(?:[T ]{_TIME} ?{_ZONE}?)?$"
+"""A day of the years 1000 to 9999 that exists, by itself or with a time (ISO 8601)."""
+
 _TRUE = ("true", "1", "1.0")
 _FALSE = ("false", "0", "0.0")
 
@@ -46,6 +59,7 @@ class Rule:
     logged: bool = False
     accepted: tuple[str, ...] = ()
     codes: dict[str, str] = field(default_factory=dict)
+    period_bin: PeriodBin | None = None
 
     @property
     def text(self) -> nw.Expr:
@@ -60,11 +74,22 @@ class Rule:
 
     @property
     def value(self) -> nw.Expr:
-        """The cell, typed: a number, a truth value, or text; null where it is missing."""
+        """The cell, typed: a number, a truth value, or text; null where it is missing.
+
+        A date is the text of what it is taken together by: 2026-01-31, 2026-W05
+        (the week of ISO 8601) or 2026-01, the date as it stands, whatever its zone.
+        """
         if self.role == "feature":
             return self.text.cast(nw.Float64)
         if self.role == "outcome":
             return self.text.str.to_lowercase().is_in(_TRUE)
+        if self.period_bin == "week":
+            day = self.text.str.slice(0, len("2026-01-31")).str.to_datetime("%Y-%m-%d")
+            return day.dt.to_string("%G-W%V")
+        if self.period_bin:
+            return self.text.str.slice(
+                0, len({"day": "2026-01-31", "month": "2026-01"}[self.period_bin])
+            )
         return self.text
 
     @property
@@ -96,6 +121,8 @@ class Rule:
         if self.role == "outcome":
             known = text.str.to_lowercase().is_in([*_TRUE, *_FALSE])
             return [(~known, "not one of TRUE, FALSE, 1, 0")]
+        if self.period_bin:
+            return [(~text.str.contains(_MOMENT), "not a date such as 2026-01-31")]
         if self.accepted:
             return [(~text.is_in(self.accepted), f"not one of {', '.join(self.accepted)}")]
         return []
@@ -127,7 +154,7 @@ def rules_for(
         columns: What the columns mean.
         recipe: The features, and what is done to them.
         to_score: The sessions are to be scored only: they need no outcome,
-            period or dimension.
+            period, user or dimension.
 
     Returns:
         The rules in the order in which the typed table has its columns.
@@ -148,6 +175,7 @@ def rules_for(
     others: list[tuple[str | None, Role]] = [
         (columns.outcome, "outcome"),
         (columns.period, "period"),
+        (columns.user, "user"),
         *((name, "dimension") for name in columns.dimensions),
     ]
     for name, role in others:
@@ -158,9 +186,10 @@ def rules_for(
             Rule(
                 name,
                 role,
-                required=role != "dimension",
+                required=role in {"outcome", "period"},
                 accepted=values.accepted if values else (),
                 codes=values.codes if values else {},
+                period_bin=columns.period_bin if role == "period" else None,
             )
         )
     return rules
