@@ -164,7 +164,10 @@ def test_every_documented_setting_is_accepted(path: str, value: Any) -> None:
         (
             "clustering.n_clusters",
             3,
-            "clustering.n_clusters: there is no such setting; known here: sweep, selection, stability",
+            (
+                "clustering.n_clusters: there is no such setting; "
+                "known here: sweep, selection, stability"
+            ),
         ),
         (
             "clustering.sweep.kmax",
