@@ -1,0 +1,99 @@
+"""Colours, and what tells segments apart without them.
+
+Blue and vermillion are those of Okabe and Ito (2008). The others were searched
+for so that every colour keeps a contrast of 3:1 to a white and to a dark page,
+and every two differ, also as people see them who lack one kind of cone
+(simulated after Machado, Oliveira and Fernandes 2009). A segment has its colour
+by its number, so that it is the same in every chart.
+"""
+
+from dataclasses import dataclass
+
+COLOURS = (
+    "#0072B2",
+    "#D55E00",
+    "#009D61",
+    "#6F4FE0",
+    "#A5481B",
+    "#7B8C8E",
+    "#F7465A",
+    "#646180",
+)
+SYMBOLS = (
+    *("circle", "square", "diamond", "triangle-up"),
+    *("cross", "triangle-down", "star", "hexagon"),
+)
+DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "4px,2px", "1px,3px")
+PATTERNS = ("", "/", ".", "x", "\\", "-", "+", "|")
+
+MOST = len(COLOURS)
+"""Segments beyond which nobody tells colours apart: names beside the marks do instead."""
+
+ACCENT = "#0072B2"
+"""What a chart without segments is about."""
+NEUTRAL = "#7A7A7A"
+"""What is there for comparison, and segments where there are too many for colours."""
+MIX, RATE = "#8A6D3B", "#A8509F"
+BAND = "rgba(122, 122, 122, 0.14)"
+"""Behind what is absent."""
+CHOSEN = "rgba(0, 114, 178, 0.12)"
+"""Behind what was chosen."""
+
+PAGES = ("#FFFFFF", "#14181D")
+"""The light and the dark page that the colours must be seen on."""
+
+DIVERGING = (
+    (0.0, "#2B5C9E"),
+    (0.25, "#8FB4DC"),
+    (0.5, "#F3F3F1"),
+    (0.75, "#F0AE72"),
+    (1.0, "#B4500A"),
+)
+"""Below and above a middle: blue and orange, which all kinds of eyes tell apart."""
+SEQUENTIAL = ((0.0, "#EEF3F8"), (0.5, "#8DB4DA"), (1.0, "#1F5C9C"))
+
+
+@dataclass(frozen=True)
+class Style:
+    """How one segment is drawn."""
+
+    colour: str
+    symbol: str
+    dash: str
+    pattern: str
+
+
+def style(segment: int, segments: int) -> Style:
+    """Return how a segment is drawn.
+
+    Args:
+        segment: Its number, 1 = the largest.
+        segments: How many there are; beyond eight, all look the same.
+
+    >>> style(2, 3).colour, style(2, 9).colour, style(9, 9).symbol
+    ('#D55E00', '#7A7A7A', 'circle')
+    """
+    if segments > MOST:
+        return Style(NEUTRAL, SYMBOLS[0], DASHES[0], PATTERNS[0])
+    place = segment - 1
+    return Style(COLOURS[place], SYMBOLS[place], DASHES[place], PATTERNS[place])
+
+
+def luminance(colour: str) -> float:
+    """Return the relative luminance of ``#RRGGBB``, 0 black to 1 white (WCAG 2.2)."""
+    parts = (int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5))
+    red, green, blue = (
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4  # noqa: PLR2004
+        for part in parts
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one: str, other: str) -> float:
+    """Return the contrast of two colours, 1 to 21 (WCAG 2.2).
+
+    >>> contrast("#FFFFFF", "#000000")
+    21.0
+    """
+    darker, lighter = sorted((luminance(one), luminance(other)))
+    return (lighter + 0.05) / (darker + 0.05)

@@ -1,0 +1,256 @@
+"""Charts of who the segments are: their size, their profile, their place."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from user_activity_trends.charts import figure, palette, text
+from user_activity_trends.charts.figure import Figure, Layout, Trace
+from user_activity_trends.charts.wording import count, number, percent, sentence, some
+from user_activity_trends.segmentation.naming import readable
+
+SAMPLE = 2_000
+"""Sessions on the map: more would hide each other."""
+_SEED = 42
+_STANDING = "standing_"
+_WIDE = 8
+"""Segments beyond which the cells of the heatmap hold one digit only."""
+
+
+def label(segment: int, name: object, most: int = text.LONGEST) -> str:
+    """Return what a segment is called in a chart: its number and its shortened name."""
+    return f"{segment} · {text.name(name, most)}"
+
+
+def sizes(profiles: pd.DataFrame) -> Figure:
+    """Draw how many sessions each segment has.
+
+    Args:
+        profiles: ``segment_profiles``.
+
+    Returns:
+        One bar a segment, the largest first.
+    """
+    total, shares = int(profiles["sessions"].sum()), profiles["share"]
+    first = profiles.iloc[0]
+    if len(profiles) == 1:
+        title = f"One segment holds all {count(total)} sessions"
+    else:
+        last = profiles.iloc[-1]
+        title = sentence(
+            f"{some(len(profiles), 'segment')}: the largest holds {percent(first['share'], 0)} of "
+            f"{count(total)} sessions, the smallest {percent(last['share'], 1)}"
+        )
+    rows = profiles.to_dict("records")
+    trace, names = figure.bars(
+        names=[label(row["segment"], row["segment_name"]) for row in rows],
+        values=[int(row["sessions"]) for row in rows],
+        labels=[f"{count(row['sessions'])} · {percent(row['share'])}" for row in rows],
+        hovers=[
+            text.lines(
+                text.literal(f"{row['segment']} · {row['segment_name']}"),
+                f"{count(row['sessions'])} sessions, {percent(row['share'])}",
+            )
+            for row in rows
+        ],
+        styles=[palette.style(row["segment"], len(rows)) for row in rows],
+    )
+    layout = {
+        "xaxis": figure.axis("Sessions", range=[0, 1.42 * total * shares.max()], nticks=6),
+        "yaxis": figure.rows(len(rows)),
+        "annotations": names,
+        "height": 150 + figure.ROW * len(rows),
+    }
+    return figure.drawn(title, [trace], layout)
+
+
+def profile_map(profiles: pd.DataFrame) -> Figure:
+    """Draw how far each segment stands from the mean of all sessions.
+
+    Args:
+        profiles: ``segment_profiles``.
+
+    Returns:
+        A heatmap, one row a feature and one column a segment, in standard
+        deviations of all sessions; the means are told on hovering.
+    """
+    features = [name.removeprefix(_STANDING) for name in profiles if name.startswith(_STANDING)]
+    standing = profiles[[_STANDING + name for name in features]].to_numpy(dtype=float)
+    row, column = np.unravel_index(np.abs(standing).argmax(), standing.shape)
+    most, feature = profiles.iloc[row], readable(features[column])
+    sign = "above" if standing[row, column] > 0 else "below"
+    title = (
+        f"Segment {most['segment']} stands out most: its {text.shortened(feature)} lies "
+        f"{number(abs(standing[row, column]))} standard deviations {sign} the mean"
+    )
+    reach = max(1.0, min(3.0, float(np.abs(standing).max())))
+    decimals = 1 if len(profiles) <= _WIDE else 0
+    cells = standing.T
+    trace: Trace = {
+        "type": "heatmap",
+        "z": [[round(float(cell), 4) for cell in line] for line in cells],
+        "x": [*range(len(profiles))],
+        "y": [*range(len(features))],
+        "zmin": -reach,
+        "zmax": reach,
+        "zmid": 0,
+        "colorscale": [[*stop] for stop in palette.DIVERGING],
+        "text": [[f"{cell:+.{decimals}f}".replace("-", "−") for cell in line] for line in cells],
+        "texttemplate": "%{text}",
+        "hovertext": [
+            [_told(profiles.iloc[i], name, float(cells[j, i])) for i in range(len(profiles))]
+            for j, name in enumerate(features)
+        ],
+        "hoverinfo": "text",
+        "xgap": 2,
+        "ygap": 2,
+        "colorbar": {
+            "orientation": "h",
+            **{"thickness": 10, "len": 1, "lenmode": "fraction", "y": 0, "yanchor": "top"},
+            **{"ypad": 38, "outlinewidth": 0, "nticks": 5},
+            "title": {"text": "Standard deviations from the mean of all sessions", "side": "top"},
+        },
+    }
+    layout = {
+        "xaxis": figure.axis(
+            "Segment",
+            tickvals=[*range(len(profiles))],
+            ticktext=[str(one) for one in profiles["segment"]],
+            showgrid=False,
+            tickangle=0,
+        ),
+        "yaxis": figure.axis(
+            tickvals=[*range(len(features))],
+            ticktext=[text.name(readable(name), 26) for name in features],
+            range=[len(features) - 0.5, -0.5],
+            showgrid=False,
+        ),
+        "height": 200 + 34 * len(features),
+    }
+    return figure.drawn(title, [trace], layout)
+
+
+def _told(row: "pd.Series[Any]", feature: str, standing: float) -> str:
+    parts = [
+        text.literal(f"{row['segment']} · {row['segment_name']}"),
+        text.literal(feature),
+        f"mean {number(row[f'mean_{feature}'])}",
+    ]
+    if f"median_{feature}" in row:
+        parts.append(f"median {number(row[f'median_{feature}'])}")
+    return text.lines(*parts, f"{standing:+.2f} standard deviations".replace("-", "−"))
+
+
+def sessions_map(scaled: pd.DataFrame, labelled: pd.DataFrame) -> Figure:
+    """Draw a sample of sessions in two dimensions.
+
+    The axes are the first two principal components of the sample (Pearson
+    1901), in the scaled units that the model sees.
+
+    Args:
+        scaled: ``session_id`` and the scaled features.
+        labelled: ``session_id`` and ``segment`` of the same sessions.
+
+    Returns:
+        One mark a session, one trace a segment, the smallest segments on top.
+    """
+    joined = scaled.merge(labelled[["session_id", "segment", "segment_name"]], on="session_id")
+    if len(joined) > SAMPLE:
+        chosen = np.random.default_rng(_SEED).choice(len(joined), SAMPLE, replace=False)
+        joined = joined.iloc[np.sort(chosen)]
+    features = [name for name in scaled.columns if name != "session_id"]
+    place, explained, loadings = components(joined[features].to_numpy(dtype=float))
+    segments = joined["segment"].to_numpy()
+    found = np.unique(segments)
+    centres = np.array([place[segments == one].mean(axis=0) for one in found])
+    nearest = found[((place[:, None] - centres[None]) ** 2).sum(axis=2).argmin(axis=1)]
+    total = len(labelled["segment"].unique())
+    title = (
+        f"Two directions show {percent(float(explained.sum()), 0)} of the variance; on this map "
+        f"{percent(float((nearest == segments).mean()), 0)} of the sessions lie nearest to "
+        "their own segment's centre"
+    )
+    if total == 1:
+        title = (
+            f"Two directions show {percent(float(explained.sum()), 0)} of the variance of the "
+            "one segment"
+        )
+    names = dict(zip(joined["segment"], joined["segment_name"], strict=True))
+    traces = [
+        _cloud(joined["session_id"].to_numpy()[segments == one], place[segments == one])
+        | _look(int(one), names[one], total)
+        for one in found
+    ]
+    marks = [
+        figure.note(
+            str(one),
+            **{"x": round(float(centre[0]), 4), "y": round(float(centre[1]), 4)},
+            **{"bgcolor": "rgba(255, 255, 255, 0.88)", "borderpad": 2},
+            **{"bordercolor": palette.style(int(one), total).colour, "borderwidth": 2},
+            font={"size": 13, "color": "#111111"},
+        )
+        for one, centre in zip(found, centres, strict=True)
+    ]
+    first, second = (
+        f"{which} direction: {percent(float(explained[i]), 0)} of the variance, mostly<br>"
+        f"{text.name(readable(features[int(np.abs(loadings[i]).argmax())]), 28)} (scaled units)"
+        for i, which in enumerate(("First", "Second"))
+    )
+    layout = {
+        "xaxis": figure.axis(first),
+        "yaxis": figure.axis(second),
+        "annotations": marks,
+        "legend": {"itemsizing": "constant"},
+        "showlegend": total <= palette.MOST,
+        "height": 480,
+    }
+    return figure.drawn(title, traces, layout)
+
+
+def components(
+    points: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Find the two directions in which points vary most.
+
+    Args:
+        points: One a row.
+
+    Returns:
+        Each point's place along them, the share of the variance that each
+        explains, and the directions, whose largest part is positive. What does
+        not exist (points with one column) is zero.
+    """
+    centred = points - points.mean(axis=0)
+    _, sizes, directions = np.linalg.svd(centred, full_matrices=False)
+    directions = directions * np.sign(
+        directions[np.arange(len(directions)), np.abs(directions).argmax(axis=1)]
+    ).reshape(-1, 1)
+    variance = sizes**2
+    kept = np.zeros((2, points.shape[1]))
+    explained = np.zeros(2)
+    here = min(2, len(sizes))
+    kept[:here] = directions[:here]
+    if variance.sum() > 0:
+        explained[:here] = variance[:here] / variance.sum()
+    return centred @ kept.T, explained, kept
+
+
+def _cloud(ids: NDArray[Any], place: NDArray[np.float64]) -> Trace:
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "x": [round(float(one), 4) for one in place[:, 0]],
+        "y": [round(float(one), 4) for one in place[:, 1]],
+        "hovertext": [text.name(f"session {one}", 60) for one in ids],
+        "hoverinfo": "text+name",
+    }
+
+
+def _look(segment: int, name: object, segments: int) -> Layout:
+    style = palette.style(segment, segments)
+    return {
+        "name": label(segment, name),
+        "marker": {"color": style.colour, "symbol": style.symbol, "size": 6, "opacity": 0.55},
+    }

@@ -1,0 +1,76 @@
+"""Text from data, made safe for Plotly: the one place where it is escaped.
+
+Plotly reads a subset of HTML (and links) in every title, label and hover text,
+``%{...}`` in templates, and TeX between dollar signs. What comes from data
+shows as it is written.
+"""
+
+import html
+import textwrap
+
+_PLAIN = {
+    "&": "&amp;",
+    "<": "&lt;",
+    ">": "&gt;",
+    "$": "&#36;",  # TeX, where a page has MathJax
+    "{": "&#123;",  # templates: %{...}
+}
+_LINE = "<br>"
+ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
+
+LONGEST = 32
+"""Characters of a name in a chart; hover texts and tables have all of them."""
+
+
+def literal(text: object) -> str:
+    """Escape a text so that Plotly shows it as it is written.
+
+    Characters that are not printed, such as line breaks, become blanks.
+
+    >>> literal("a <b>&amp;</b> $x$ %{y}")
+    'a &lt;b&gt;&amp;amp;&lt;/b&gt; &#36;x&#36; %&#123;y}'
+    """
+    blank = "".join(" " if ord(one) < ord(" ") or one == "\x7f" else one for one in str(text))
+    return "".join(_PLAIN.get(one, one) for one in blank)
+
+
+def shortened(text: object, most: int = LONGEST) -> str:
+    """Cut a text that is longer than ``most`` characters; an ellipsis ends it.
+
+    >>> shortened("High exit rates, low page values", 18)
+    'High exit rates, …'
+    """
+    whole = str(text)
+    return whole if len(whole) <= most else whole[: most - 1] + ELLIPSIS
+
+
+def name(text: object, most: int = LONGEST) -> str:
+    """Shorten a name and escape it.
+
+    >>> name("<script>alert(1)</script>", 9)
+    '&lt;script&gt;…'
+    """
+    return literal(shortened(text, most))
+
+
+def wrapped(text: str, width: int = 78) -> str:
+    """Break a text into lines and escape each.
+
+    >>> wrapped("Three segments: one < two", 16)
+    'Three segments:<br>one &lt; two'
+    """
+    return _LINE.join(literal(line) for line in textwrap.wrap(text, width)) or " "
+
+
+def lines(*parts: str) -> str:
+    """Put escaped texts under each other."""
+    return _LINE.join(parts)
+
+
+def plain(escaped: str) -> str:
+    """Undo ``wrapped``: return the text that is shown.
+
+    >>> plain(wrapped("Three segments: one < two & three", 16))
+    'Three segments: one < two & three'
+    """
+    return html.unescape(escaped.replace(_LINE, " "))

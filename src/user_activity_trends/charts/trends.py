@@ -1,0 +1,465 @@
+"""Charts of how segments move through time."""
+
+import math
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Any
+
+import pandas as pd
+
+from user_activity_trends.charts import figure, palette, text
+from user_activity_trends.charts.figure import Figure, Layout, Trace
+from user_activity_trends.charts.segments import label
+from user_activity_trends.charts.wording import count, percent, points
+
+NO_PERIOD = "columns.period is not set in parameters.yml; name the column that says when"
+NO_OUTCOME = "columns.outcome is not set in parameters.yml; name the column that is true or false"
+FEW = 30
+"""Sessions below which no rate is told."""
+_MOST_TICKS = 16
+_MOST_NOTES = 24
+_MOST_CELLS = 24
+_LABEL_GAP = 0.055
+
+
+def shares(trends: pd.DataFrame, calendar: Sequence[str]) -> Figure:
+    """Draw each segment's share of the sessions of each period.
+
+    Args:
+        trends: ``segment_trends``.
+        calendar: All periods in order, those without sessions as well.
+
+    Returns:
+        One line a segment with intervals; beyond eight segments a heatmap.
+    """
+    if trends.empty:
+        return figure.empty("No shares through time: the sessions have no period", NO_PERIOD)
+    return _through_time(
+        trends,
+        calendar,
+        columns=("share", "share_low", "share_high"),
+        title=_moves(trends, "share", "Share of the sessions"),
+        axis="Share of the period's sessions (%)",
+    )
+
+
+def conversions(trends: pd.DataFrame, calendar: Sequence[str], period: str | None) -> Figure:
+    """Draw how many sessions of each segment converted in each period.
+
+    Args:
+        trends: ``segment_trends``.
+        calendar: All periods in order, those without sessions as well.
+        period: Column of the period, if there is one.
+
+    Returns:
+        One line a segment with intervals, and one for all sessions; beyond
+        eight segments a heatmap.
+    """
+    if "conversion_rate" not in trends:
+        return figure.empty("No conversion: the sessions have no outcome", NO_OUTCOME)
+    if period is None or trends.empty:
+        return figure.empty("No conversion through time: the sessions have no period", NO_PERIOD)
+    return _through_time(
+        trends,
+        calendar,
+        columns=("conversion_rate", "ci_low", "ci_high"),
+        title=_moves(trends, "conversion_rate", "Conversion"),
+        axis="Sessions that convert (%)",
+    )
+
+
+def largest_move(trends: pd.DataFrame, column: str) -> dict[str, Any] | None:
+    """Find the segment that moves most between any two periods.
+
+    Args:
+        trends: ``segment_trends``, in calendar order.
+        column: ``share`` or ``conversion_rate``; cells of under 30 sessions do not count.
+
+    Returns:
+        ``segment``, ``segment_name``, and ``from``, ``to`` (periods) with their values
+        ``before`` and ``after``, the earlier first; None if no segment has two values.
+    """
+    sessions = trends.groupby("period", sort=False)["sessions"].transform("sum")
+    known = trends[trends[column].notna() & (sessions >= FEW)]
+    found: dict[str, Any] | None = None
+    for segment, rows in known.groupby("segment"):
+        if len(rows) < 2:  # noqa: PLR2004
+            continue
+        low, high = rows[column].argmin(), rows[column].argmax()
+        first, last = sorted((low, high))
+        before, after = float(rows[column].iloc[first]), float(rows[column].iloc[last])
+        if found is None or abs(after - before) > abs(found["after"] - found["before"]):
+            found = {
+                "segment": int(segment),
+                "segment_name": rows["segment_name"].iloc[0],
+                "from": rows["period"].iloc[first],
+                "to": rows["period"].iloc[last],
+                "before": before,
+                "after": after,
+            }
+    return found
+
+
+def _moves(trends: pd.DataFrame, column: str, what: str) -> str:
+    present = trends["period"].unique()
+    if len(present) == 1:
+        return f"{what} in the one period, {text.shortened(present[0])}: nothing to compare it with"
+    found = largest_move(trends, column)
+    if found is None:
+        return f"{what}: under {FEW} sessions in nearly every cell, too few to tell a move"
+    if found["before"] == found["after"]:
+        return f"{what} of each segment is the same in every period"
+    way = "rises" if found["after"] > found["before"] else "falls"
+    return (
+        f"{what} {way} most in segment {found['segment']}: from {percent(found['before'])} in "
+        f"{text.shortened(found['from'])} to {percent(found['after'])} in "
+        f"{text.shortened(found['to'])}"
+    )
+
+
+def _through_time(
+    trends: pd.DataFrame,
+    calendar: Sequence[str],
+    *,
+    columns: tuple[str, str, str],
+    title: str,
+    axis: str,
+) -> Figure:
+    segments = int(trends["segment"].nunique())
+    if segments > palette.MOST:
+        return _grid(trends, calendar, columns=columns, title=title, axis=axis)
+    place = {period: at for at, period in enumerate(calendar)}
+    traces, ends, few, low, high = [], [], [], 0.0, 0.0
+    overall = columns[0] == "conversion_rate"
+    if overall:
+        traces.append(_all_sessions(trends, place))
+        low, high = min(traces[0]["known"]), max(traces[0].pop("known"))
+    for position, (segment, rows) in enumerate(trends.groupby("segment")):
+        style = palette.style(int(segment), segments)
+        shift = (position - (segments - 1) / 2) * min(0.5 / segments, 0.09)
+        name = label(int(segment), rows["segment_name"].iloc[0])
+        by_period = {row["period"]: row for row in rows.to_dict("records")}
+        x, y, above, below, hovers = [], [], [], [], []
+        for period in calendar:
+            row = by_period.get(period)
+            value = None if row is None or math.isnan(row[columns[0]]) else 100 * row[columns[0]]
+            x.append(round(place[period] + shift, 4))
+            y.append(value)
+            ends_at = (math.nan, math.nan) if row is None else (row[columns[1]], row[columns[2]])
+            known = value is not None and not math.isnan(ends_at[0])
+            below.append(value - 100 * ends_at[0] if known else 0)
+            above.append(100 * ends_at[1] - value if known else 0)
+            hovers.append("" if row is None else _told(row, columns))
+            if row is not None and overall and value is None:
+                few.append((x[-1], hovers[-1]))
+            if value is not None:
+                high = max(high, value + above[-1])
+        traces.append(
+            {
+                "type": "scatter",
+                "mode": "lines+markers",
+                "name": name,
+                **{"x": x, "y": y, "connectgaps": False},
+                "error_y": {
+                    **{"type": "data", "symmetric": False, "array": above, "arrayminus": below},
+                    **{"width": 0, "thickness": 1.5, "color": style.colour},
+                },
+                "line": {"color": style.colour, "dash": style.dash, "width": 2},
+                "marker": {"color": style.colour, "symbol": style.symbol, "size": 9},
+                "hovertext": hovers,
+                "hoverinfo": "text",
+            }
+        )
+        last = [(at, value) for at, value in zip(x, y, strict=True) if value is not None]
+        if last:
+            ends.append((int(segment), *last[-1]))
+    if few:
+        traces.append(_too_few(few))
+    top = 1.08 * high or 1.0
+    layout: Layout = {
+        "xaxis": _calendar_axis(trends, calendar),
+        "yaxis": figure.axis(axis, range=[-0.04 * top, top], nticks=6, rangemode="tozero"),
+        **_absences(trends, calendar, _numbers(ends, top)),
+        "showlegend": True,
+        "height": 440,
+    }
+    return figure.drawn(title, traces, layout)
+
+
+def _told(row: dict[str, Any], columns: tuple[str, str, str]) -> str:
+    value, low, high = (row[name] for name in columns)
+    parts = [
+        text.literal(f"{row['segment']} · {row['segment_name']}"),
+        text.literal(row["period"]),
+    ]
+    if math.isnan(value):
+        parts.append(f"no rate: {count(row['sessions'])} sessions, under {FEW}")
+    else:
+        told = percent(value)
+        parts.append(told if math.isnan(low) else f"{told} ({percent(low)} to {percent(high)})")
+        if columns[0] == "conversion_rate":
+            parts.append(f"{count(row['conversions'])} of {count(row['sessions'])} sessions")
+        else:
+            parts.append(f"{count(row['sessions'])} sessions")
+    return text.lines(*parts)
+
+
+def overall_rates(trends: pd.DataFrame) -> "pd.Series[float]":
+    """Return the conversion rate of all sessions of each period, in calendar order."""
+    sums = trends.groupby("period", sort=False)[["conversions", "sessions"]].sum()
+    return sums["conversions"] / sums["sessions"]
+
+
+def _all_sessions(trends: pd.DataFrame, place: dict[str, int]) -> Trace:
+    rates = overall_rates(trends)
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "name": "all sessions",
+        "x": [place[period] for period in rates.index],
+        "y": [100 * rate for rate in rates],
+        "known": [100 * rate for rate in rates],
+        "line": {"color": palette.NEUTRAL, "dash": "dot", "width": 1.5},
+        "hovertext": [
+            text.lines("all sessions", text.literal(period), percent(rate))
+            for period, rate in rates.items()
+        ],
+        "hoverinfo": "text",
+    }
+
+
+def _too_few(cells: list[tuple[float, str]]) -> Trace:
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": f"under {FEW} sessions: no rate",
+        "x": [at for at, _ in cells],
+        "y": [0] * len(cells),
+        "marker": {"symbol": "x-thin-open", "size": 8, "color": palette.NEUTRAL},
+        "hovertext": [told for _, told in cells],
+        "hoverinfo": "text",
+    }
+
+
+def _numbers(ends: list[tuple[int, float, float]], top: float) -> list[Layout]:
+    """Write each segment's number at the end of its line, none upon another."""
+    notes, below = [], -math.inf
+    for segment, at, value in sorted(ends, key=lambda end: end[2]):
+        height = max(value, below + _LABEL_GAP * top)
+        below = height
+        notes.append(
+            figure.note(
+                f"<b>{segment}</b>",
+                **{"x": at, "y": height, "xanchor": "left", "xshift": 8},
+                font={"size": 14},
+            )
+        )
+    return notes
+
+
+def _calendar_axis(trends: pd.DataFrame, calendar: Sequence[str]) -> Layout:
+    step = math.ceil(len(calendar) / _MOST_TICKS)
+    return figure.axis(
+        "Period",
+        tickvals=[*range(0, len(calendar), step)],
+        ticktext=[text.name(period, 14) for period in calendar[::step]],
+        range=[-0.5, len(calendar) - 0.35],
+        showgrid=False,
+    )
+
+
+def absent_runs(present: Sequence[str], calendar: Sequence[str]) -> list[tuple[int, int]]:
+    """Return the first and last place of each run of periods without sessions.
+
+    >>> absent_runs(["Feb", "May"], ["Jan", "Feb", "Mar", "Apr", "May"])
+    [(0, 0), (2, 3)]
+    """
+    known, runs = {*present}, []
+    for is_present, run in groupby(enumerate(calendar), key=lambda one: one[1] in known):
+        places = [place for place, _ in run]
+        if not is_present:
+            runs.append((places[0], places[-1]))
+    return runs
+
+
+def _absences(
+    trends: pd.DataFrame, calendar: Sequence[str], notes: list[Layout]
+) -> dict[str, list[Layout]]:
+    runs = absent_runs(trends["period"].unique().tolist(), calendar)
+    bands = [
+        {
+            "type": "rect",
+            **{"x0": first - 0.45, "x1": last + 0.45, "y0": 0, "y1": 1, "yref": "y domain"},
+            **{"fillcolor": palette.BAND, "line": {"width": 0}, "layer": "below"},
+        }
+        for first, last in runs
+    ]
+    told = [
+        figure.note(
+            "no sessions",
+            **{"x": (first + last) / 2, "y": 0.5, "yref": "y domain", "textangle": -90},
+            font={"size": 11},
+        )
+        for first, last in runs
+        if len(calendar) <= _MOST_NOTES
+    ]
+    return {"shapes": bands, "annotations": [*notes, *told]}
+
+
+def _grid(
+    trends: pd.DataFrame,
+    calendar: Sequence[str],
+    *,
+    columns: tuple[str, str, str],
+    title: str,
+    axis: str,
+) -> Figure:
+    """Draw a heatmap: nobody follows more than eight lines."""
+    segments = sorted(int(one) for one in trends["segment"].unique())
+    names = dict(zip(trends["segment"], trends["segment_name"], strict=True))
+    cells = {(row["segment"], row["period"]): row for row in trends.to_dict("records")}
+    values, written, hovers = [], [], []
+    for segment in segments:
+        found = [cells.get((segment, period)) for period in calendar]
+        known = [
+            None if row is None or math.isnan(row[columns[0]]) else 100 * row[columns[0]]
+            for row in found
+        ]
+        values.append(known)
+        written.append([f"{value:.0f}" if value is not None else "" for value in known])
+        hovers.append(["" if row is None else _told(row, columns) for row in found])
+    trace: Trace = {
+        "type": "heatmap",
+        "z": values,
+        "x": [*range(len(calendar))],
+        "y": [*range(len(segments))],
+        "zmin": 0,
+        "colorscale": [[*stop] for stop in palette.SEQUENTIAL],
+        "hovertext": hovers,
+        "hoverinfo": "text",
+        "hoverongaps": False,
+        "xgap": 2,
+        "ygap": 2,
+        "colorbar": {
+            "orientation": "h",
+            **{"thickness": 10, "len": 1, "y": 0, "yanchor": "top", "ypad": 60},
+            **{"outlinewidth": 0, "nticks": 5, "title": {"text": axis, "side": "top"}},
+        },
+    }
+    if len(calendar) <= _MOST_CELLS:
+        trace |= {"text": written, "texttemplate": "%{text}"}
+    layout = {
+        "xaxis": _calendar_axis(trends, calendar) | {"range": [-0.5, len(calendar) - 0.5]},
+        "yaxis": figure.axis(
+            tickvals=[*range(len(segments))],
+            ticktext=[label(segment, names[segment], 24) for segment in segments],
+            range=[len(segments) - 0.5, -0.5],
+            showgrid=False,
+        ),
+        **_absences(trends, calendar, []),
+        "height": 220 + 32 * len(segments),
+    }
+    return figure.drawn(title, [trace], layout)
+
+
+def changes(
+    conversion_changes: pd.DataFrame,
+    trends: pd.DataFrame,
+    calendar: Sequence[str],
+    period: str | None,
+) -> Figure:
+    """Draw what the change of the overall conversion is made of.
+
+    Args:
+        conversion_changes: The table of that name.
+        trends: ``segment_trends``.
+        calendar: All periods in order, those without sessions as well.
+        period: Column of the period, if there is one.
+
+    Returns:
+        The overall conversion of each period, and between two of them one step
+        for the mix of segments and one for their rates.
+    """
+    if "conversion_rate" not in trends:
+        return figure.empty("No changes of conversion: the sessions have no outcome", NO_OUTCOME)
+    if period is None or trends.empty:
+        return figure.empty("No changes of conversion: the sessions have no period", NO_PERIOD)
+    rates = overall_rates(trends)
+    if conversion_changes.empty:
+        only = text.shortened(rates.index[0])
+        title = f"One period only ({only}): no change of conversion to explain"
+        return figure.empty(title, "The sessions of one more period make a change.")
+    place = {name: at for at, name in enumerate(calendar)}
+    mix: list[tuple[float, float, float, str]] = []
+    rate: list[tuple[float, float, float, str]] = []
+    for row in conversion_changes.to_dict("records"):
+        start, end = place[row["period_from"]], place[row["period_to"]]
+        level = 100 * float(rates[row["period_from"]])
+        told = text.lines(
+            text.literal(f"{row['period_from']} to {row['period_to']}"),
+            f"change {points(row['change'])}",
+            f"mix of segments {points(row['mix'])}",
+            f"rates of segments {points(row['rate'])}",
+        )
+        mix.append((start + (end - start) * 0.36, level, 100 * row["mix"], told))
+        rate.append(
+            (start + (end - start) * 0.64, level + 100 * row["mix"], 100 * row["rate"], told)
+        )
+    largest = conversion_changes.loc[conversion_changes["change"].abs().idxmax()]
+    title = (
+        f"Largest change of conversion: {text.shortened(largest['period_from'])} to "
+        f"{text.shortened(largest['period_to'])}, {points(largest['change'])}; the mix of "
+        f"segments makes {points(largest['mix'])} of it, their rates {points(largest['rate'])}"
+    )
+    levels: Trace = {
+        "type": "scatter",
+        "mode": "markers",
+        "name": "conversion of all sessions",
+        "x": [place[name] for name in rates.index],
+        "y": [100 * value for value in rates],
+        "marker": {"symbol": "line-ew", "size": 18, "line": {"width": 3, "color": palette.ACCENT}},
+        "hovertext": [
+            text.lines(text.literal(name), f"{percent(value)} of all sessions convert")
+            for name, value in rates.items()
+        ],
+        "hoverinfo": "text",
+    }
+    ends = [base + step for steps in (mix, rate) for _, base, step, _ in steps]
+    low, high = min([0.0, *ends]), max([*ends, *(100 * value for value in rates)])
+    layout: Layout = {
+        "xaxis": _calendar_axis(trends, calendar),
+        "yaxis": figure.axis(
+            "Sessions that convert (%)", range=[1.08 * low, 1.1 * high or 1], nticks=6
+        ),
+        **_absences(trends, calendar, []),
+        "showlegend": True,
+        "barmode": "overlay",
+        "height": 420,
+    }
+    steps = [
+        _steps("mix: segments grow or shrink", mix, palette.MIX, "/"),
+        _steps("rate: segments convert more or less", rate, palette.RATE, ""),
+    ]
+    return figure.drawn(title, [*steps, levels], layout)
+
+
+def _steps(
+    name: str, steps: list[tuple[float, float, float, str]], colour: str, pattern: str
+) -> Trace:
+    return {
+        "type": "bar",
+        "name": name,
+        "x": [round(at, 4) for at, _, _, _ in steps],
+        "base": [base for _, base, _, _ in steps],
+        "y": [step for _, _, step, _ in steps],
+        "width": 0.26,
+        "marker": {
+            "color": colour,
+            "pattern": {
+                **{"shape": pattern, "fillmode": "overlay", "size": 6, "solidity": 0.25},
+                "fgcolor": "rgba(255, 255, 255, 0.8)",
+            },
+        },
+        "hovertext": [told for _, _, _, told in steps],
+        "hoverinfo": "text",
+    }

@@ -1,0 +1,85 @@
+"""Numbers as people read them; shared by the charts and the page.
+
+A no-break space keeps a number and its unit on one line.
+"""
+
+import math
+
+NONE = "–"  # noqa: RUF001 (a dash stands for what is not there)
+_SPACE = "\N{NO-BREAK SPACE}"
+_MINUS = "\N{MINUS SIGN}"
+
+
+def count(number: float) -> str:
+    """Write a whole number.
+
+    >>> count(12330), count(-3)
+    ('12,330', '−3')
+    """
+    return f"{round(number):,}".replace("-", _MINUS)
+
+
+def percent(share: float | None, digits: int = 1) -> str:
+    """Write a share; one that is missing is a dash.
+
+    >>> percent(0.1547).replace("\\N{NO-BREAK SPACE}", " "), percent(float("nan"))
+    ('15.5 %', '–')
+    """
+    if share is None or math.isnan(share):
+        return NONE
+    return f"{100 * share:.{digits}f}{_SPACE}%".replace("-", _MINUS)
+
+
+def points(difference: float) -> str:
+    """Write the difference of two shares, in percentage points.
+
+    >>> points(0.044).replace("\\N{NO-BREAK SPACE}", " "), points(-0.00004)[:-7]
+    ('+4.4 points', '0.0')
+    """
+    written = f"{100 * difference:+.1f}"
+    written = "0.0" if written in {"+0.0", "-0.0"} else written
+    return f"{written}{_SPACE}points".replace("-", _MINUS)
+
+
+def number(value: float | None) -> str:
+    """Write a measurement with three digits that count, or all that are before the point.
+
+    >>> number(1509.99), number(7.9213), number(0.00444), number(0), number(-12.34)
+    ('1,510', '7.92', '0.00444', '0', '−12.3')
+    """
+    if value is None or math.isnan(value):
+        return NONE
+    if value == 0:
+        return "0"
+    digits = max(0, 2 - math.floor(math.log10(abs(value))))
+    written = f"{value:.2e}" if digits > 6 else f"{value:,.{digits}f}"  # noqa: PLR2004
+    return written.replace("-", _MINUS)
+
+
+def p_value(value: float) -> str:
+    """Write how probable a result is by chance.
+
+    >>> p_value(1.9e-35), p_value(0.0421)
+    ('< 0.001', '0.042')
+    """
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"  # noqa: PLR2004
+
+
+def some(number: int, one: str, many: str | None = None) -> str:
+    """Write how many there are of something.
+
+    >>> some(1, "segment"), some(3, "segment"), some(12, "segment"), some(2, "series", "series")
+    ('one segment', 'three segments', '12 segments', 'two series')
+    """
+    words = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+    written = words[number] if number < len(words) else count(number)
+    return f"{written} {one if number == 1 else many or one + 's'}"
+
+
+def sentence(text: str) -> str:
+    """Begin with a capital letter; nothing else changes.
+
+    >>> sentence("three segments: A, B")
+    'Three segments: A, B'
+    """
+    return text[:1].upper() + text[1:]
