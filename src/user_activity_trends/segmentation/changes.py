@@ -36,7 +36,7 @@ def split_changes(trends: pd.DataFrame) -> pd.DataFrame:
         its coming and going is mix.
     """
     rows = []
-    if "conversions" in trends.columns:
+    if "conversions" in trends.columns and len(trends):
         wide = trends.pivot_table(
             index="period", columns="segment", values=["sessions", "conversions"], sort=False
         )

@@ -95,7 +95,6 @@ def no_counts(*, with_outcome: bool, first: Sequence[str]) -> pd.DataFrame:
 def _limits(
     successes: "pd.Series[int]", trials: "pd.Series[int]"
 ) -> tuple["pd.Series[float]", "pd.Series[float]"]:
-    few = trials < LEAST_SESSIONS
-    low, high = wilson_intervals(successes.to_numpy(), trials.mask(few, 1).to_numpy())
-    index = trials.index
+    few, index = trials < LEAST_SESSIONS, trials.index
+    low, high = wilson_intervals(successes.mask(few, 0).to_numpy(), trials.mask(few, 1).to_numpy())
     return pd.Series(low, index=index).mask(few), pd.Series(high, index=index).mask(few)

@@ -1,0 +1,176 @@
+"""Periods come in the order of the calendar, those without a session among them."""
+
+import calendar
+import random
+from datetime import date, timedelta
+
+import pytest
+
+from user_activity_trends.sessions import periods
+from user_activity_trends.sessions.columns import ColumnsParams, PeriodBin
+from user_activity_trends.sessions.periods import in_order, sort_categories
+
+SHORT = [*calendar.month_abbr][1:]
+FULL = [*calendar.month_name][1:]
+
+
+def columns(
+    *, accepted: tuple[str, ...] = (), period_bin: PeriodBin | None = None
+) -> ColumnsParams:
+    values = {"when": {"accepted": accepted}, "other": {"accepted": ["c", "b", "a"]}}
+    return ColumnsParams.model_validate(
+        {"period": "when", "period_bin": period_bin, "values": values}
+    )
+
+
+def shuffled(labels: list[str]) -> list[str]:
+    return random.Random(7).sample([*labels, *labels], 2 * len(labels))  # noqa: S311
+
+
+# --- categories ----------------------------------------------------------------------------
+
+
+def test_accepted_values_are_the_calendar_also_where_there_is_no_session() -> None:
+    accepted = ("Jan", "Feb", "Mar", "June", "Dec")
+
+    assert in_order(["Dec", "Feb", "June"], columns(accepted=accepted)) == [*accepted]
+    assert in_order([], columns(accepted=accepted)) == [*accepted]
+
+
+def test_accepted_values_need_not_be_in_the_order_of_anything_else() -> None:
+    assert in_order(["1", "2"], columns(accepted=("2", "Mar", "1", "Jan"))) == [
+        *("2", "Mar", "1", "Jan")
+    ]
+
+
+@pytest.mark.parametrize(
+    "months",
+    [
+        SHORT,
+        FULL,
+        [name.upper() for name in SHORT],
+        [name.lower() for name in FULL],
+        [*SHORT[:5], "June", *SHORT[6:8], "Sept", *SHORT[9:]],
+        [f"{name}." if len(name) > 3 else name for name in [*SHORT[:8], "Sept", *SHORT[9:]]],
+        [name.upper() if place % 2 else name.lower() for place, name in enumerate(SHORT)],
+    ],
+)
+def test_months_are_known_by_their_english_names(months: list[str]) -> None:
+    assert in_order(shuffled(months), columns()) == months
+
+
+@pytest.mark.parametrize(
+    ("present", "expected"),
+    [
+        (["Dec", "Oct"], ["Oct", "Nov", "Dec"]),
+        (["april", "february"], ["february", "march", "april"]),
+        (["APR", "FEB"], ["FEB", "MAR", "APR"]),
+        (["May", "March"], ["March", "April", "May"]),
+        (["May", "Mar"], ["Mar", "Apr", "May"]),
+        (["Feb", "May", "June"], ["Feb", "Mar", "Apr", "May", "June"]),
+        (["may"], ["may"]),
+        (["Dec", "Jan"], SHORT),
+    ],
+)
+def test_months_between_the_first_and_the_last_are_told_as_the_others_are(
+    present: list[str], expected: list[str]
+) -> None:
+    assert in_order(present, columns()) == expected
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        ["Apr", "Feb", "spring"],  # as text: A, F, s
+        ["Ja", "Ma"],
+        ["Mai", "Okt"],
+        ["Q1 2026", "Q2 2025"],
+        ["2025-12", "2026-01"],
+        ["1", "10", "9", "a"],
+        ["", "Jan"],
+    ],
+)
+def test_other_names_are_sorted_as_text(labels: list[str]) -> None:
+    assert in_order(shuffled(labels), columns()) == labels
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        ["1", "2", "9", "10", "100"],
+        ["-1.5", "0", ".5", "+2", "1e3"],
+        ["2024", "2026"],
+        ["01", "2", "03"],
+    ],
+)
+def test_numbers_are_sorted_by_size(labels: list[str]) -> None:
+    assert in_order(shuffled(labels), columns()) == labels
+
+
+def test_two_spellings_of_one_number_or_month_both_stay() -> None:
+    assert in_order(["1.0", "1", "0"], columns()) == ["0", "1", "1.0"]
+    assert in_order(["June", "Jun", "Jul"], columns()) == ["Jun", "June", "Jul"]
+
+
+def test_no_period_has_no_calendar() -> None:
+    assert in_order([], columns()) == []
+    assert in_order([], columns(period_bin="day")) == []
+
+
+def test_values_of_a_category_are_sorted_the_same_way_and_none_is_added() -> None:
+    assert sort_categories(["x", "b", "a", "c"], accepted=("c", "b", "zzz")) == ["c", "b", "a", "x"]
+    assert sort_categories(["Dec", "Feb", "Feb"]) == ["Feb", "Dec"]
+    assert sort_categories(["10", "9", "10"]) == ["9", "10"]
+    assert sort_categories(["b", "B", "a"]) == ["B", "a", "b"]
+    assert sort_categories([]) == []
+
+
+# --- dates ---------------------------------------------------------------------------------
+
+
+def test_every_day_from_the_first_to_the_last() -> None:
+    assert in_order(["2024-03-02", "2024-02-27"], columns(period_bin="day")) == [
+        *("2024-02-27", "2024-02-28", "2024-02-29", "2024-03-01", "2024-03-02")
+    ]
+
+
+def test_every_week_also_where_a_year_has_53() -> None:
+    # 2020 has 53 weeks in ISO 8601, 2021 has 52.
+    assert in_order(["2021-W02", "2020-W52"], columns(period_bin="week")) == [
+        *("2020-W52", "2020-W53", "2021-W01", "2021-W02")
+    ]
+    assert in_order(["2021-W52", "2022-W01"], columns(period_bin="week")) == [
+        *("2021-W52", "2022-W01")
+    ]
+
+
+def test_every_month_over_the_end_of_a_year() -> None:
+    assert in_order(["2026-02", "2025-11"], columns(period_bin="month")) == [
+        *("2025-11", "2025-12", "2026-01", "2026-02")
+    ]
+
+
+def test_the_weeks_of_a_century_are_those_of_its_days() -> None:
+    days = [date(1990, 1, 1) + timedelta(days=n) for n in range(9_000)]
+    weeks = dict.fromkeys("{}-W{:02d}".format(*day.isocalendar()[:2]) for day in days)
+
+    assert in_order([min(weeks), max(weeks)], columns(period_bin="week")) == [*weeks]
+
+
+@pytest.mark.parametrize(
+    ("period_bin", "present"),
+    [
+        ("day", ["2026-01-31", "1026-01-31"]),
+        ("week", ["2026-W05", "1026-W05"]),
+        ("month", ["2026-01", "1026-01"]),
+    ],
+)
+def test_a_slip_of_a_thousand_years_is_not_filled(
+    period_bin: PeriodBin, present: list[str]
+) -> None:
+    assert periods.MOST_PERIODS < 1_000 * 12
+    assert in_order(present, columns(period_bin=period_bin)) == sorted(present)
+
+
+def test_accepted_values_of_another_column_are_none_of_its_business() -> None:
+    assert in_order(["b", "a"], columns()) == ["a", "b"]
