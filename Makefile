@@ -17,7 +17,7 @@ override RECIPE := $(value RECIPE)
 override PARAMS := $(value PARAMS)
 export SESSIONS NEW RECIPE PARAMS
 
-.PHONY: help run test check format bench viz real-data sample lock clean dags airflow airflow-env test-airflow test-airflow-faults
+.PHONY: help run test check format bench viz viz-build real-data sample lock clean dags airflow airflow-env test-airflow test-airflow-faults
 
 help: ## List the targets
 	@echo "make TARGET [NAME=VALUE ...]"
@@ -40,6 +40,7 @@ run: $(ENVIRONMENT)/runtime.installed ## Run the main job; SESSIONS=PATH NEW=PAT
 	exec $(BIN)/kedro run --params "$$params"
 
 test: $(ENVIRONMENT)/dev.installed ## Run all tests but those of test-airflow, with coverage
+	@tools/need chromium=chromium
 	@$(BIN)/python -m pytest --ignore tests/airflow --numprocesses 2 --dist worksteal --cov --cov-report term
 
 check: $(ENVIRONMENT)/dev.installed ## Lint, format, types, import contracts, pins, secrets
@@ -103,6 +104,9 @@ test-airflow-faults: $(ENVIRONMENT)/dev.installed .venv-airflow/airflow.installe
 viz: $(ENVIRONMENT)/viz.installed ## Show the pipelines in the browser, on 127.0.0.1
 	@exec $(BIN)/kedro viz run --host 127.0.0.1
 
+viz-build: $(ENVIRONMENT)/viz.installed ## Write the same as a static site to build/, with previews of the results
+	@$(BIN)/kedro viz build --include-previews
+
 real-data: $(ENVIRONMENT)/runtime.installed ## Download the public data set (UCI 468)
 	@PYTHONPATH=src exec $(BIN)/python -m user_activity_trends.real_data
 
@@ -127,5 +131,5 @@ airflow-env: ## Write airflow/.env with fresh secrets, for airflow/compose.yaml
 	@python3 tools/airflow_env.py
 
 clean: ## Remove the environments and caches; data/ stays
-	@rm -rf .venv .venv-* .airflow dist .mypy_cache .pytest_cache .ruff_cache .coverage*
+	@rm -rf .venv .venv-* .airflow dist build .mypy_cache .pytest_cache .ruff_cache .coverage*
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

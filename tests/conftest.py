@@ -1,9 +1,12 @@
 """What all tests share: where things are, and no skip that nobody knows of."""
 
 import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 from user_activity_trends import logs
 
@@ -40,6 +43,19 @@ def real_sessions() -> Path:
 def real_new_sessions() -> Path:
     """Return the three hand-made sessions that go with it."""
     return _shared("new_sessions.csv")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Start Debian's Chromium."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip(f"{CANNOT_HAVE} chromium; install Debian's chromium")
+    options = ["--no-proxy-server", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=chromium, args=options)
+        yield started
+        started.close()
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

@@ -1,9 +1,7 @@
 """The user interface in a real browser: what people open is there, is right and can be read."""
 
 import itertools
-import os
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,7 +15,6 @@ from playwright.sync_api import (
     Page,
     Request,
     expect,
-    sync_playwright,
 )
 from stack import TRAINING, USER, WHOLE, Stack
 
@@ -62,18 +59,6 @@ class Watch:
             for problem in self.problems
             if not any(re.search(pattern, problem) for pattern in self.expected)
         ] == []
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("this machine cannot have chromium; install Debian's chromium")
-    options = ["--no-proxy-server", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium, args=options)
-        yield started
-        started.close()
 
 
 @pytest.fixture(scope="module")
