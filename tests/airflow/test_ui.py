@@ -1,6 +1,7 @@
 """The user interface in a real browser: what people open is there, is right and can be read."""
 
 import itertools
+import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
