@@ -5,7 +5,9 @@ from typing import Any
 import pandas as pd
 
 from user_activity_trends.charts.figure import Figure
+from user_activity_trends.report import page
 from user_activity_trends.sessions.columns import ColumnsParams
+from user_activity_trends.sessions.periods import in_order
 
 
 def build_report(  # noqa: PLR0913 (one argument an input)
@@ -33,5 +35,58 @@ def build_report(  # noqa: PLR0913 (one argument an input)
     columns: ColumnsParams,
     recipe: str,
 ) -> str:
-    """Put all results on one page."""
-    return "<!doctype html><title>report</title>"
+    """Put all results on one page that needs no other file and no network.
+
+    Args:
+        elbow_chart: And the other charts, as the page shows them.
+        stability_chart: See ``elbow_chart``.
+        sizes_chart: See ``elbow_chart``.
+        profiles_chart: See ``elbow_chart``.
+        sessions_map: See ``elbow_chart``.
+        shares_chart: See ``elbow_chart``.
+        conversions_chart: See ``elbow_chart``.
+        changes_chart: See ``elbow_chart``.
+        quality_chart: See ``elbow_chart``.
+        data_quality: What was read, what was refused and why.
+        cluster_choice: How the number of segments was chosen, verdict and warnings.
+        elbow_curve: The scores of each number of segments.
+        training_metrics: The model's fingerprint and scores.
+        segment_profiles: One row a segment.
+        typical_sessions: The sessions nearest to each segment's centre.
+        segment_trends: One row a period and segment.
+        segment_breakdowns: One row a dimension, value and segment.
+        conversion_changes: Each change of the overall conversion, split.
+        trend_tests: One row a segment and measure.
+        segment_migrations: Moves of users between segments.
+        columns: What the columns of the sessions mean.
+        recipe: Name of the recipe in use.
+
+    Returns:
+        The page as HTML; the same inputs give the same text.
+    """
+    charts = {
+        "elbow_chart": elbow_chart,
+        "stability_chart": stability_chart,
+        "sizes_chart": sizes_chart,
+        "profiles_chart": profiles_chart,
+        "sessions_map": sessions_map,
+        "shares_chart": shares_chart,
+        "conversions_chart": conversions_chart,
+        "changes_chart": changes_chart,
+        "quality_chart": quality_chart,
+    }
+    results = page.Results(
+        data_quality=data_quality,
+        cluster_choice=cluster_choice,
+        elbow_curve=elbow_curve,
+        training_metrics=training_metrics,
+        segment_profiles=segment_profiles,
+        typical_sessions=typical_sessions,
+        segment_trends=segment_trends,
+        segment_breakdowns=segment_breakdowns,
+        conversion_changes=conversion_changes,
+        trend_tests=trend_tests,
+        segment_migrations=segment_migrations,
+    )
+    calendar = in_order(segment_trends["period"], columns)
+    return page.build(charts, results, calendar, columns, recipe)

@@ -1,0 +1,173 @@
+"""The summary on top of the page: five questions, answered in words and numbers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+import pandas as pd
+
+from user_activity_trends.charts.trends import NO_PERIOD, largest_move, overall_rates
+from user_activity_trends.charts.wording import count, percent, points, sentence, some
+from user_activity_trends.report.tables import rows_of
+from user_activity_trends.sessions.columns import ColumnsParams
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One question of the summary."""
+
+    id: str
+    question: str
+    figure: str
+    unit: str
+    sentences: tuple[str, ...]
+    link: str
+    link_text: str
+
+
+def file_name(data_quality: dict[str, Any]) -> str:
+    """Return the name of the file that was read, without its folder."""
+    return PurePosixPath(str(data_quality["file"])).name
+
+
+def how_many(
+    data_quality: dict[str, Any],
+    profiles: pd.DataFrame,
+    trends: pd.DataFrame,
+    calendar: Sequence[str],
+    columns: ColumnsParams,
+) -> Answer:
+    """Say how many sessions there are, from when, and how many converted."""
+    sessions = int(profiles["sessions"].sum())
+    told = [f"{count(sessions)} of {count(data_quality['rows_read'])} rows were used."]
+    if columns.period is None or trends.empty:
+        told.append(f"No period: {NO_PERIOD}.")
+    else:
+        told.append(_periods(trends, calendar, columns.period))
+    if "outcome_rate" in profiles:
+        rate = float((profiles["outcome_rate"] * profiles["share"]).sum())
+        told.append(f"{percent(rate)} of the sessions converted ({columns.outcome}).")
+    else:
+        told.append("What a session ended in is not known: columns.outcome is not set.")
+    return Answer(
+        "how-many",
+        "How many sessions?",
+        count(sessions),
+        "sessions",
+        tuple(told),
+        "#quality",
+        "Data quality",
+    )
+
+
+def _periods(trends: pd.DataFrame, calendar: Sequence[str], column: str) -> str:
+    present = list(dict.fromkeys(trends["period"]))
+    if len(present) == 1:
+        told = f"They are from one period, {present[0]} ({column})"
+    else:
+        told = f"They are from {some(len(present), 'period')}, {present[0]} to {present[-1]} ({column})"
+    absent = [period for period in calendar if period not in set(present)]
+    if not absent:
+        return f"{told}."
+    if len(absent) > 4:  # noqa: PLR2004
+        return f"{told}; {count(len(absent))} further periods have no sessions."
+    return f"{told}; no sessions in {' and '.join(absent)}."
+
+
+def what_changed(changes: pd.DataFrame, trends: pd.DataFrame, columns: ColumnsParams) -> Answer:
+    """Say what moved most from one period to the next, and why."""
+    question, link, link_text = "What changed?", "#changes", "Changes of conversion"
+    share = None if trends.empty else largest_move(trends, "share")
+    told = []
+    if share:
+        told.append(
+            f"The share of segment {share['segment']} moved most: {percent(share['before'])} in "
+            f"{share['from']}, {percent(share['after'])} in {share['to']}."
+        )
+    if not changes.empty:
+        row = rows_of(changes)[int(changes["change"].abs().to_numpy().argmax())]
+        rates = overall_rates(trends)
+        told.insert(
+            0,
+            f"From {row['period_from']} to {row['period_to']} the conversion of all sessions went "
+            f"from {percent(rates[row['period_from']])} to {percent(rates[row['period_to']])}: "
+            f"{points(row['mix'])} because segments grew or shrank (mix), {points(row['rate'])} "
+            "because segments converted more or less (rate).",
+        )
+        told.append("These are differences between periods; nothing here claims a season.")
+        unit = f"of conversion, {row['period_from']} to {row['period_to']}"
+        return Answer(
+            "what-changed", question, points(row["change"]), unit, tuple(told), link, link_text
+        )
+    if columns.period is None or trends.empty:
+        told = [f"The sessions have no period: {NO_PERIOD}."]
+    elif trends["period"].nunique() == 1:
+        told = ["There is one period only: nothing to compare it with."]
+    else:
+        told.append("Conversion is not known: columns.outcome is not set.")
+    figure = "–" if share is None else points(share["after"] - share["before"])  # noqa: RUF001
+    unit = (
+        "no change to tell"
+        if share is None
+        else f"in the share of segment {share['segment']}, {share['from']} to {share['to']}"
+    )
+    return Answer("what-changed", question, figure, unit, tuple(told), "#trends", "Trends")
+
+
+def can_i_trust_it(choice: dict[str, Any], curve: pd.DataFrame, profiles: pd.DataFrame) -> Answer:
+    """Say how reproducible the segments are, and what to be careful about."""
+    k = int(choice["k"])
+    told = [sentence(str(choice["verdict"]).strip())]
+    chosen = curve[curve["k"] == k]
+    mean = float(chosen["stability_mean"].iloc[0]) if len(chosen) else float("nan")
+    least = float(chosen["stability_min"].iloc[0]) if len(chosen) else float("nan")
+    figure, unit = "–", "stability was not measured"  # noqa: RUF001
+    if mean == mean:  # noqa: PLR0124 (not NaN)
+        figure = f"{mean:.2f}"
+        unit = f"agreement of {count(choice['resamples'])} resamples (1: the same each time)"
+        told.append(
+            f"Over {count(choice['resamples'])} resamples the adjusted Rand index at k = {k} is "
+            f"{mean:.3f} on average and {least:.3f} at worst."
+        )
+        weakest = profiles.loc[profiles["stability"].idxmin()]
+        told.append(
+            f"The least stable is segment {weakest['segment']}: it overlaps with itself by "
+            f"{weakest['stability']:.2f} (mean Jaccard index)."
+        )
+    elif not choice.get("resamples"):
+        told.append("Resampling is off: clustering.stability.resamples is 0.")
+    if choice.get("natural_groups") is False:
+        told.append("There are no natural groups: the segments cut one cloud into parts.")
+    warnings = choice.get("warnings") or []
+    if warnings:
+        told.append(f"{sentence(some(len(warnings), 'warning'))}: see the choice of k.")
+    return Answer("trust", "Can I trust it?", figure, unit, tuple(told), "#choice", "Choice of k")
+
+
+def what_was_rejected(data_quality: dict[str, Any]) -> Answer:
+    """Say how many rows were refused, and why."""
+    read, rejected = data_quality["rows_read"], data_quality["rows_rejected"]
+    reasons = list(data_quality["defects_by_reason"].items())
+    if rejected == 0:
+        told = ["Every row keeps the rules."]
+    else:
+        told = [
+            f"{count(rejected)} of {count(read)} rows ({percent(rejected / read)}) broke a rule."
+        ]
+        most = "; ".join(f"{reason} ({count(cells)})" for reason, cells in reasons[:3])
+        told.append(f"Most often: {most}.")
+    if repeated := data_quality["duplicate_rows"]:
+        verb = (
+            "repeats an earlier one and was" if repeated == 1 else "repeat an earlier one and were"
+        )
+        told.append(f"{sentence(some(repeated, 'row'))} {verb} {data_quality['duplicates']}.")
+    return Answer(
+        "rejected",
+        "What was rejected?",
+        count(rejected),
+        "row" if rejected == 1 else "rows",
+        tuple(told),
+        "#quality",
+        "Data quality",
+    )

@@ -1,0 +1,309 @@
+"""The page: one HTML file with everything in it."""
+
+import base64
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+import pandas as pd
+
+from user_activity_trends.charts import palette
+from user_activity_trends.charts.figure import Figure
+from user_activity_trends.charts.trends import FEW, NO_OUTCOME, NO_PERIOD
+from user_activity_trends.charts.wording import count, percent, sentence, some
+from user_activity_trends.report import answers, plots, sources, tables
+from user_activity_trends.report.answers import Answer
+from user_activity_trends.report.plots import Plot
+from user_activity_trends.sessions.columns import ColumnsParams
+
+SECTIONS = (
+    ("summary", "Summary"),
+    ("segments", "Segments"),
+    ("choice", "Choice of k"),
+    ("trends", "Trends"),
+    ("changes", "Changes of conversion"),
+    ("breakdowns", "Breakdowns"),
+    ("migrations", "Migrations"),
+    ("quality", "Data quality"),
+    ("method", "Method notes"),
+)
+
+_HOW: dict[str, tuple[str, tuple[str, ...]]] = {
+    "sizes_chart": ("One bar a segment, the largest first.", ("segment_profiles",)),
+    "profiles_chart": (
+        "One column a segment, one row a feature: blue is below the mean of all sessions, orange "
+        "above it.",
+        ("segment_profiles",),
+    ),
+    "sessions_map": (
+        "One mark a session of a sample; the boxes are the segments' centres. Distance on the "
+        "map is part of the distance that the model sees.",
+        ("scaled_features", "session_segments"),
+    ),
+    "elbow_chart": (
+        "Above: the smaller the error, the tighter the segments; it falls with every segment, and "
+        "bends where more bring little. Below: what each criterion votes for, and what it would "
+        "vote for if the columns were shuffled.",
+        ("elbow_curve", "cluster_choice"),
+    ),
+    "stability_chart": (
+        "Above: how alike the segments of resamples are, 1 is the same each time. Below: how much "
+        "of each segment is found again.",
+        ("elbow_curve", "segment_profiles"),
+    ),
+    "shares_chart": (
+        "Each period's sessions by segment; bars are 95 % intervals, grey bands periods without "
+        "sessions.",
+        ("segment_trends",),
+    ),
+    "conversions_chart": (
+        f"Bars are 95 % intervals; crosses on the axis are segments with under {FEW} sessions, "
+        "too few for a rate; grey bands are periods without sessions.",
+        ("segment_trends",),
+    ),
+    "changes_chart": (
+        "From one period's conversion to the next in two steps: what the mix of segments accounts "
+        "for, and what their rates account for.",
+        ("conversion_changes", "segment_trends"),
+    ),
+    "quality_chart": ("Rows of the file, and why some were refused.", ("data_quality",)),
+}
+CHARTS = tuple(_HOW)
+"""The charts that the page has."""
+
+_METHOD = (
+    (
+        "Segments",
+        "k-means (Lloyd 1982) from k-means++ starts (Arthur and Vassilvitskii 2007) on the scaled "
+        "features; 1 is the largest segment.",
+    ),
+    (
+        "Choice of k",
+        "Elbow: kneedle (Satopää et al. 2011). Silhouette: Rousseeuw 1987. Davies and Bouldin "
+        "1979. Caliński and Harabasz 1974. Prediction strength: Tibshirani and Walther 2005.",
+    ),
+    (
+        "Stability",
+        "Sessions are drawn anew with replacement and segmented again; the adjusted Rand index "
+        "(Hubert and Arabie 1985) tells how alike the two results are, the Jaccard index how much "
+        "of a segment is found again (Hennig 2007: 0.75 and more is stable).",
+    ),
+    (
+        "Shuffled columns",
+        "Each column is shuffled by itself, which leaves its values and takes away all groups: a "
+        "criterion that still votes says little.",
+    ),
+    ("Intervals", "95 % score intervals of a proportion (Wilson 1927)."),
+    (
+        "Mix and rate",
+        "The change of a rate split symmetrically into what the composition and what the rates "
+        "account for (Kitagawa 1955); the two add up to the change.",
+    ),
+    (
+        "Trend tests",
+        "Cochran 1954 and Armitage 1955, p-values adjusted after Holm 1979. A trend over the "
+        "periods of one year is no season: a season shows only where years repeat.",
+    ),
+    (
+        "Map",
+        "The first two principal components (Pearson 1901) of a sample of at most 2,000 sessions, "
+        "in scaled units.",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class _Segment:
+    number: int
+    name: str
+    told: str
+    rule: str
+
+
+@dataclass(frozen=True)
+class Results:
+    """The tables that the page tells about; each is the dataset of that name."""
+
+    data_quality: dict[str, Any]
+    cluster_choice: dict[str, Any]
+    elbow_curve: pd.DataFrame
+    training_metrics: dict[str, Any]
+    segment_profiles: pd.DataFrame
+    typical_sessions: pd.DataFrame
+    segment_trends: pd.DataFrame
+    segment_breakdowns: pd.DataFrame
+    conversion_changes: pd.DataFrame
+    trend_tests: pd.DataFrame
+    segment_migrations: pd.DataFrame
+
+
+def build(
+    charts: Mapping[str, Figure],
+    results: Results,
+    calendar: Sequence[str],
+    columns: ColumnsParams,
+    recipe: str,
+) -> str:
+    """Build the page.
+
+    Args:
+        charts: The figures, by their names in the catalog.
+        results: The tables.
+        calendar: All periods in order, those without sessions as well.
+        columns: What the columns of the sessions mean.
+        recipe: Name of the recipe in use.
+
+    Returns:
+        HTML that needs nothing else: no file, no address. The same arguments
+        give the same text.
+    """
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from markupsafe import Markup
+    from plotly.offline import get_plotlyjs
+
+    folder = files("user_activity_trends.report") / "template"
+    environment = Environment(
+        loader=FileSystemLoader(str(folder)), autoescape=True, undefined=StrictUndefined
+    )
+    script = (folder / "report.js").read_text(encoding="utf-8")
+    plotly = get_plotlyjs()
+    drawn = [plots.plot(name, charts[name], how, *of) for name, (how, of) in _HOW.items()]
+    return environment.get_template("report.html.j2").render(
+        **_told(results, calendar, columns, recipe),
+        plots={one.id: one for one in drawn},
+        charts=Markup(plots.embedded(drawn)),  # noqa: S704 (made of escapes only, see embedded)
+        plotly=Markup(plotly),  # noqa: S704 (the library itself)
+        script=Markup(script),  # noqa: S704 (our own)
+        script_hashes=Markup(f"{_hash(plotly)} {_hash(script)}"),  # noqa: S704 (hexadecimal)
+        css=Markup((folder / "report.css").read_text(encoding="utf-8")),  # noqa: S704 (our own)
+        source=sources.source,
+        dashes=_DASHES,
+    )
+
+
+_DASHES = {
+    "solid": "none",
+    "dash": "7 4",
+    "dot": "2 3",
+    "dashdot": "7 3 2 3",
+    "longdash": "11 4",
+    "longdashdot": "10 3 2 3",
+    "4px,2px": "4 2",
+    "1px,3px": "1 3",
+}
+
+
+def _hash(script: str) -> str:
+    digest = hashlib.sha256(script.encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"
+
+
+def _told(
+    results: Results, calendar: Sequence[str], columns: ColumnsParams, recipe: str
+) -> dict[str, Any]:
+    profiles, quality = results.segment_profiles, results.data_quality
+    choice, trends = results.cluster_choice, results.segment_trends
+    segments = [_segment(row) for row in tables.rows_of(profiles)]
+    return {
+        "sections": SECTIONS,
+        "file": answers.file_name(quality),
+        "recipe": recipe,
+        "sessions": count(int(profiles["sessions"].sum())),
+        "headline": f"{count(int(profiles['sessions'].sum()))} sessions in "
+        f"{some(len(segments), 'segment')}",
+        "answers": {
+            "how_many": answers.how_many(quality, profiles, trends, calendar, columns),
+            "what_changed": answers.what_changed(results.conversion_changes, trends, columns),
+            "trust": answers.can_i_trust_it(choice, results.elbow_curve, profiles),
+            "rejected": answers.what_was_rejected(quality),
+        },
+        "segments": segments,
+        "styles": {one.number: palette.style(one.number, len(segments)) for one in segments},
+        "verdict": sentence(str(choice["verdict"]).strip()),
+        "warnings": [str(one["message"]) for one in choice.get("warnings") or []],
+        "restarts": _restarts(choice, results.training_metrics),
+        "trend_notes": _trend_notes(trends, calendar, columns),
+        "quality_notes": _quality_notes(quality),
+        "no_migrations": _no_migrations(columns),
+        "tables": {
+            "profiles": tables.profiles(profiles),
+            "features": tables.features(profiles, columns),
+            "typical": tables.typical(results.typical_sessions),
+            "scores": tables.scores(results.elbow_curve),
+            "trends": tables.trends(trends, calendar if len(trends) else []),
+            "trend_tests": tables.trend_tests(results.trend_tests),
+            "changes": tables.changes(results.conversion_changes),
+            "breakdowns": tables.breakdowns(results.segment_breakdowns),
+            "migrations": tables.migrations(results.segment_migrations),
+            "reasons": tables.reasons(quality),
+            "ranges": tables.ranges(quality),
+        },
+        "method": _METHOD,
+        "root": sources.root(recipe),
+    }
+
+
+def _segment(row: dict[str, Any]) -> _Segment:
+    told = f"{count(row['sessions'])} sessions, {percent(row['share'])}"
+    if "outcome_rate" in row:
+        told += (
+            f"; {percent(row['outcome_rate'])} convert "
+            f"({percent(row['ci_low'])} to {percent(row['ci_high'])})"
+        )
+    rule = row["rule"]
+    if not isinstance(rule, str) or not rule:
+        rule = "No rule in words was found."
+    else:
+        rule = (
+            f"{sentence(rule.rstrip('.'))}. Of the sessions that fulfil it {percent(row['rule_precision'])} "
+            f"are in the segment; of the segment's sessions {percent(row['rule_recall'])} fulfil it."
+        )
+    return _Segment(int(row["segment"]), str(row["segment_name"]), told, rule)
+
+
+def _restarts(choice: dict[str, Any], metrics: dict[str, Any]) -> str:
+    parts = [
+        f"{name.replace('_', ' ')} {count(number)}" for name, number in choice["restarts"].items()
+    ]
+    told = f"Starts of k-means: {', '.join(parts)}. Resamples: {count(choice['resamples'])}."
+    return f"{told} Fingerprint of the model: {metrics['model']}."
+
+
+def _trend_notes(
+    trends: pd.DataFrame, calendar: Sequence[str], columns: ColumnsParams
+) -> list[str]:
+    if columns.period is None or trends.empty:
+        return [f"There is no trend to show: {NO_PERIOD}."]
+    present = set(trends["period"])
+    absent = [period for period in calendar if period not in present]
+    notes = []
+    if len(present) == 1:
+        notes.append("There is one period only: nothing to compare it with.")
+    if absent:
+        notes.append(f"Periods without any session: {', '.join(absent)}.")
+    if "conversion_rate" not in trends:
+        notes.append(f"There is no conversion to show: {NO_OUTCOME}.")
+    if 1 < len(present) < 3:  # noqa: PLR2004
+        notes.append("Two periods make no trend: the tests need three.")
+    return notes
+
+
+def _quality_notes(quality: dict[str, Any]) -> list[str]:
+    notes = []
+    if unused := quality.get("unused_columns"):
+        notes.append(f"Columns of the file that were not used: {', '.join(unused)}.")
+    if blank := quality.get("blank_lines"):
+        notes.append(f"Blank lines that were skipped: {count(blank)}.")
+    return notes
+
+
+def _no_migrations(columns: ColumnsParams) -> str:
+    if columns.user is None:
+        return (
+            "Migrations between segments cannot be told: the table has no column that says whose "
+            "session it was. Where there is one, name it in columns.user."
+        )
+    return f"No user has a second session (column {columns.user}), so nobody moved."
