@@ -2,15 +2,23 @@
 
 import math
 from statistics import NormalDist
+from typing import Any
 
 import narwhals as nw
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from user_activity_trends.segmentation.profiles import profile, wilson_interval
+from user_activity_trends.segmentation.profiles import (
+    pick_typical,
+    profile,
+    stability_of,
+    wilson_interval,
+    wilson_intervals,
+)
 
 
 def sessions() -> pd.DataFrame:
@@ -75,6 +83,15 @@ def test_a_share_of_nothing_has_no_interval() -> None:
         wilson_interval(0, 0)
 
 
+def test_many_intervals_are_the_single_ones() -> None:
+    successes, trials = np.array([0, 8, 81, 20, 5]), np.array([20, 10, 263, 20, 100_000])
+
+    found = np.column_stack(wilson_intervals(successes, trials))
+
+    single = [wilson_interval(*pair) for pair in zip(successes, trials, strict=True)]
+    assert found.tolist() == pytest.approx(np.array(single), rel=1e-14)
+
+
 def test_a_profile_with_an_outcome() -> None:
     found = profiled(sessions(), ["rate", "pages"], "bought")
 
@@ -90,6 +107,11 @@ def test_a_profile_with_an_outcome() -> None:
             "ci_high": [high1, high2],
             "mean_rate": [0.1, 0.6],
             "mean_pages": [3.0, 15.0],
+            "median_rate": [0.1, 0.6],
+            "median_pages": [2.0, 15.0],
+            # The means of all are 0.3 and 7.8, the variances 0.068 and 47.36.
+            "standing_rate": [-0.2 / math.sqrt(0.068), 0.3 / math.sqrt(0.068)],
+            "standing_pages": [-4.8 / math.sqrt(47.36), 7.2 / math.sqrt(47.36)],
         }
     )
     pd.testing.assert_frame_equal(found.reset_index(drop=True), expected, check_dtype=False)
@@ -98,19 +120,115 @@ def test_a_profile_with_an_outcome() -> None:
 def test_a_profile_without_an_outcome() -> None:
     found = profiled(sessions(), ["pages"], None)
 
-    assert found.to_dict("list") == {
-        "segment": [1, 2],
-        "segment_name": ["many", "few"],
-        "sessions": [3, 2],
-        "share": [0.6, 0.4],
-        "mean_pages": [3.0, 15.0],
-    }
+    assert list(found.columns) == [
+        *("segment", "segment_name", "sessions", "share"),
+        *("mean_pages", "median_pages", "standing_pages"),
+    ]
+    assert found["share"].to_list() == [0.6, 0.4]
 
 
-def test_a_gap_does_not_count_in_the_mean() -> None:
+def test_a_gap_does_not_count() -> None:
     table = sessions().assign(pages=[None, 1.0, None, 20.0, 5.0])
 
-    assert profiled(table, ["pages"], None)["mean_pages"].to_list() == [3.0, 20.0]
+    found = profiled(table, ["pages"], None)
+
+    assert found["mean_pages"].to_list() == [3.0, 20.0]
+    assert found["median_pages"].to_list() == [3.0, 20.0]
+    # 1, 5 and 20 have the mean 26 / 3 and the variance 602 / 9.
+    assert found["standing_pages"].to_list() == pytest.approx(
+        [(3 - 26 / 3) / math.sqrt(602 / 9), (20 - 26 / 3) / math.sqrt(602 / 9)]
+    )
+
+
+def test_a_segment_without_a_value_has_neither_mean_nor_median() -> None:
+    table = sessions().assign(pages=[None, 1.0, 2.0, None, 6.0])
+
+    found = profiled(table, ["pages"], None)
+
+    for column in ("mean_pages", "median_pages", "standing_pages"):
+        assert found[column].isna().to_list() == [False, True]
+
+
+def test_a_feature_with_one_value_stands_nowhere() -> None:
+    table = sessions().assign(pages=7.0)
+
+    assert profiled(table, ["pages"], None)["standing_pages"].to_list() == [0, 0]
+
+
+# --- stability ---------------------------------------------------------------------------------
+
+CHOICE = {
+    "k": 2,
+    "scores": [{"k": 1, "jaccard": [1.0]}, {"k": 2, "jaccard": [0.9, 0.4]}, {"k": 3}],
+}
+
+
+def test_stability_is_that_of_the_chosen_number_of_segments() -> None:
+    assert stability_of(pd.Series([1, 2]), CHOICE) == [0.9, 0.4]
+    assert stability_of(pd.Series([2]), CHOICE) == [0.4]
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        {"k": 2},
+        {"k": 2, "scores": []},
+        {"k": 2, "scores": [{"k": 3, "jaccard": [0.9, 0.8, 0.7]}]},
+        {"k": 2, "scores": [{"k": 2}]},
+        {"k": 2, "scores": [{"k": 2, "jaccard": None}]},
+        {"k": 2, "scores": [{"k": 2, "jaccard": []}]},
+        {"k": 2, "scores": [{"k": 2, "jaccard": [0.9, 0.8, 0.7]}]},
+        {"k": 2, "scores": [{"k": 2, "jaccard": [None, None]}]},
+    ],
+)
+def test_where_nothing_was_resampled_stability_is_missing(choice: dict[str, Any]) -> None:
+    assert all(math.isnan(one) for one in stability_of(pd.Series([1, 2]), choice))
+
+
+# --- typical sessions --------------------------------------------------------------------------
+
+
+def labelled() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "session_id": ["a", "b", "c", "d", "e", "f", "g"],
+            "segment": [2, 1, 1, 1, 1, 2, 1],
+            "segment_name": ["few", "many", "many", "many", "many", "few", "many"],
+            "distance": [0.5, 0.3, 0.1, 0.2, 0.2, 0.4, 0.2],
+        }
+    )
+
+
+def test_the_sessions_nearest_the_centroid_are_typical_and_the_first_of_equals() -> None:
+    features = pd.DataFrame({"session_id": [*"gfedcba"], "pages": [7.0, 6, 5, 4, 3, 2, 1]})
+
+    found = pick_typical(labelled(), features)
+
+    expected = pd.DataFrame(
+        {
+            "segment": [1, 1, 1, 2, 2],
+            "segment_name": ["many", "many", "many", "few", "few"],
+            "rank": [1, 2, 3, 1, 2],
+            "session_id": [*"cdefa"],
+            "distance": [0.1, 0.2, 0.2, 0.4, 0.5],
+            "pages": [3.0, 4, 5, 6, 1],
+        }
+    )
+    pd.testing.assert_frame_equal(found, expected)
+
+
+def test_a_feature_called_like_a_column_of_ours_has_another_name_there() -> None:
+    features = pd.DataFrame({"session_id": [*"abcdefg"], "rank": 1.0, "rank_": 2.0, "distance": 3})
+
+    found = pick_typical(labelled(), features)
+
+    assert list(found.columns)[5:] == ["rank_", "rank__", "distance_"]
+    assert found.loc[0, ["rank", "rank_", "rank__", "distance", "distance_"]].tolist() == [
+        *(1, 1.0, 2.0, 0.1, 3)
+    ]
+
+
+# --- names, engines ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ["sessions", "share", "outcome_rate", "ci_low"])

@@ -35,6 +35,7 @@ class KeptDataset(MemoryDataset):
         pass
 
 
+CHOICE = {"k": 2, "scores": [{"k": 2, "jaccard": [0.9, 0.8]}]}
 COLUMNS = ColumnsParams(outcome="bought", period="month")
 
 
@@ -90,8 +91,32 @@ def expected_profiles() -> pd.DataFrame:
             "outcome_rate": [1 / 3, 1 / 2],
             "ci_low": [quiet[0], busy[0]],
             "ci_high": [quiet[1], busy[1]],
+            "stability": [0.9, 0.8],
+            # Pages would do as well; the seed decides between the two.
+            "rule": ["stay at most 5", "stay at least 6"],
+            "rule_precision": [1.0, 1.0],
+            "rule_recall": [1.0, 1.0],
             "mean_pages": [1.0, 10.0],
             "mean_stay": [4 / 3, 8.5],
+            "median_pages": [0.0, 10.0],
+            "median_stay": [0.0, 8.5],
+            # The means of all are 4.6 and 4.2, the variances 20.64 and 15.36.
+            "standing_pages": [-3.6 / np.sqrt(20.64), 5.4 / np.sqrt(20.64)],
+            "standing_stay": [(4 / 3 - 4.2) / np.sqrt(15.36), 4.3 / np.sqrt(15.36)],
+        }
+    )
+
+
+def typical_sessions() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "segment": [1, 1, 1, 2, 2],
+            "segment_name": ["quiet", "quiet", "quiet", "busy", "busy"],
+            "rank": [1, 2, 3, 1, 2],
+            "session_id": ["e", "c", "d", "b", "a"],
+            "distance": [0.0, 0.3, 0.4, 0.0, 0.3],
+            "pages": [0.0, 3.0, 0.0, 10.0, 10.0],
+            "stay": [0.0, 0.0, 4.0, 10.0, 7.0],
         }
     )
 
@@ -138,7 +163,7 @@ def test_a_model_with_the_identities_of_another_is_refused() -> None:
 
 def test_sessions_are_joined_by_id_and_not_by_order() -> None:
     found = nodes.profile_segments(
-        session_segments(), valid_sessions(), session_features(), COLUMNS
+        session_segments(), valid_sessions(), session_features(), CHOICE, COLUMNS
     )
 
     pd.testing.assert_frame_equal(
@@ -148,11 +173,50 @@ def test_sessions_are_joined_by_id_and_not_by_order() -> None:
 
 def test_without_an_outcome_the_profile_has_no_rate() -> None:
     found = nodes.profile_segments(
-        session_segments(), valid_sessions(), session_features(), ColumnsParams()
+        session_segments(), valid_sessions(), session_features(), CHOICE, ColumnsParams()
     )
 
     without = expected_profiles().drop(columns=["outcome_rate", "ci_low", "ci_high"])
     pd.testing.assert_frame_equal(found.reset_index(drop=True), without, check_dtype=False)
+
+
+def test_where_nothing_was_resampled_the_profile_says_no_stability() -> None:
+    tables = (session_segments(), valid_sessions(), session_features())
+
+    found = nodes.profile_segments(*tables, {"k": 2, "scores": []}, COLUMNS)
+
+    assert found["stability"].isna().all()
+    pd.testing.assert_frame_equal(
+        found.drop(columns="stability"),
+        expected_profiles().drop(columns="stability"),
+        check_dtype=False,
+    )
+
+
+def test_one_segment_has_a_profile_without_a_rule() -> None:
+    segments = session_segments().assign(segment=1, segment_name="all")
+
+    found = nodes.profile_segments(
+        segments, valid_sessions(), session_features(), {"k": 1, "scores": []}, COLUMNS
+    )
+
+    assert found["sessions"].tolist() == [5]
+    assert found[["stability", "rule", "rule_precision", "rule_recall"]].isna().all(axis=None)
+    assert found[["standing_pages", "standing_stay"]].to_numpy() == pytest.approx(0, abs=1e-12)
+
+
+def test_the_rule_is_of_the_sessions_whatever_their_order() -> None:
+    features = session_features().iloc[::-1]
+
+    found = nodes.profile_segments(session_segments(), valid_sessions(), features, CHOICE, COLUMNS)
+
+    assert found["rule"].tolist() == ["stay at most 5", "stay at least 6"]
+
+
+def test_typical_sessions_are_the_nearest() -> None:
+    found = nodes.pick_typical_sessions(session_segments(), session_features())
+
+    pd.testing.assert_frame_equal(found, typical_sessions())
 
 
 def test_ids_may_be_numbers() -> None:
@@ -161,7 +225,7 @@ def test_ids_may_be_numbers() -> None:
     for table in tables:
         table["session_id"] = table["session_id"].map(numbers)
 
-    found = nodes.profile_segments(*tables, COLUMNS)
+    found = nodes.profile_segments(*tables, CHOICE, COLUMNS)
 
     pd.testing.assert_frame_equal(
         found.reset_index(drop=True), expected_profiles(), check_dtype=False
@@ -176,10 +240,11 @@ def test_a_feature_may_have_the_name_of_a_column_of_ours(name: str) -> None:
         session_segments(),
         valid_sessions().rename(columns=renamed),
         session_features().rename(columns=renamed),
+        CHOICE,
         COLUMNS,
     )
 
-    expected = expected_profiles().rename(columns={"mean_pages": f"mean_{name}"})
+    expected = expected_profiles().rename(columns=lambda column: column.replace("pages", name))
     pd.testing.assert_frame_equal(found.reset_index(drop=True), expected, check_dtype=False)
 
 
@@ -190,7 +255,8 @@ def test_no_node_changes_its_inputs() -> None:
     known, features, valid, segments = inputs
 
     nodes.assign_segments(model, known, features)
-    nodes.profile_segments(segments, valid, features, COLUMNS)
+    nodes.profile_segments(segments, valid, features, CHOICE, COLUMNS)
+    nodes.pick_typical_sessions(segments, features)
 
     assert known == before[0]
     for table, old in zip(inputs[1:], before[1:], strict=True):
@@ -204,6 +270,7 @@ def test_the_stage_goes_from_the_model_in_use_to_profiles() -> None:
         "segment_identities": identities(model),
         "session_features": session_features(),
         "valid_sessions": valid_sessions(),
+        "cluster_choice": CHOICE,
         "params:columns": COLUMNS,
     }
     pipeline = create_pipeline()
@@ -211,8 +278,9 @@ def test_the_stage_goes_from_the_model_in_use_to_profiles() -> None:
     assert {node.name for node in pipeline.nodes} == {
         "labelling.assign_segments",
         "labelling.profile_segments",
+        "labelling.pick_typical_sessions",
     }
-    made = ("session_segments", "segment_profiles")
+    made = ("session_segments", "segment_profiles", "typical_sessions")
     catalog = DataCatalog(
         {name: MemoryDataset(value) for name, value in given.items()}
         | {name: KeptDataset() for name in made}
@@ -227,6 +295,7 @@ def test_the_stage_goes_from_the_model_in_use_to_profiles() -> None:
         expected_profiles(),
         check_dtype=False,
     )
+    pd.testing.assert_frame_equal(catalog.load("typical_sessions"), typical_sessions())
 
 
 def test_a_misspelt_setting_is_refused() -> None:
