@@ -37,6 +37,12 @@ def test_accepted_values_are_the_calendar_also_where_there_is_no_session() -> No
     assert in_order([], columns(accepted=accepted)) == [*accepted]
 
 
+def test_a_period_that_is_not_accepted_any_more_is_not_lost() -> None:
+    assert in_order(["Dec", "10", "9"], columns(accepted=("Jan", "Dec"))) == [
+        *("Jan", "Dec", "9", "10")
+    ]
+
+
 def test_accepted_values_need_not_be_in_the_order_of_anything_else() -> None:
     assert in_order(["1", "2"], columns(accepted=("2", "Mar", "1", "Jan"))) == [
         *("2", "Mar", "1", "Jan")

@@ -28,7 +28,7 @@ def in_order(present: Iterable[str], columns: ColumnsParams) -> list[str]:
 
     Returns:
         Every day, week or month from the first to the last where the period is
-        a date; else the accepted values in their order; else, where all are
+        a date; else the accepted values in their order (any others last); else, where all are
         names of months, every month from the first to the last; else those
         present, by number where all are numbers, as text otherwise.
 
@@ -42,7 +42,7 @@ def in_order(present: Iterable[str], columns: ColumnsParams) -> list[str]:
         return _dates(labels, columns.period_bin)
     values = columns.values.get(columns.period or "")
     if values and values.accepted:
-        return list(values.accepted)
+        return [*values.accepted, *sort_categories(set(labels) - set(values.accepted))]
     months = _months(labels)
     return _filled_months(months) if months else sort_categories(labels)
 

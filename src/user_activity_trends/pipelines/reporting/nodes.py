@@ -138,9 +138,14 @@ def _labelled(
     columns: ColumnsParams,
 ) -> nw.DataFrame[Any]:
     """Join sessions and segments: ``segment``, ``segment_name``, ``group`` and ``outcome``."""
-    chosen = [nw.col(SESSION_ID), nw.col(group).cast(nw.String).alias("group")]
+    sessions = nw.from_native(valid_sessions, eager_only=True)
+    label = nw.col(group).cast(nw.String)
+    if sessions[group].dtype.is_float():  # a feature that is a dimension as well
+        label = label.str.replace(r"\.0$", "")
+    chosen = [nw.col(SESSION_ID), label.alias("group")]
     if columns.outcome:
         chosen.append(nw.col(columns.outcome).alias("outcome"))
-    sessions = nw.from_native(valid_sessions, eager_only=True).select(*chosen)
     segments = nw.from_native(session_segments, eager_only=True)
-    return segments.select(SESSION_ID, "segment", "segment_name").join(sessions, on=SESSION_ID)
+    return segments.select(SESSION_ID, "segment", "segment_name").join(
+        sessions.select(*chosen), on=SESSION_ID
+    )
