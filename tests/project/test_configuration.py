@@ -39,17 +39,36 @@ NODES = {
         "name_segments",
         "evaluate_model",
     ],
-    "labelling": ["assign_segments", "profile_segments"],
+    "labelling": ["assign_segments", "profile_segments", "pick_typical_sessions"],
     "inference": ["validate_new_sessions", "predict_segments"],
+    "reporting": [
+        "summarise_trends",
+        "break_down_segments",
+        "split_conversion_changes",
+        "test_trends",
+        "count_migrations",
+        "draw_elbow",
+        "draw_stability",
+        "draw_sizes",
+        "draw_profiles",
+        "draw_sessions_map",
+        "draw_shares",
+        "draw_conversions",
+        "draw_changes",
+        "draw_quality",
+        "build_report",
+    ],
 }
-TRAINING = ("data_processing", "clustering", "labelling")
+TRAINING = ("data_processing", "clustering", "labelling", "reporting")
 
-TABLE, CSV, PARQUET, JSON, PICKLE = (
+TABLE, CSV, PARQUET, JSON, PICKLE, CHART, TEXT = (
     "user_activity_trends.files.session_table.SessionTableDataset",
     "pandas.CSVDataset",
     "pandas.ParquetDataset",
     "json.JSONDataset",
     "pickle.PickleDataset",
+    "plotly.JSONDataset",
+    "text.TextDataset",
 )
 # Folder, type, file, and whether there is a version a run; the names are fixed in DESIGN.md.
 DATASETS = {
@@ -65,13 +84,30 @@ DATASETS = {
     "segmentation_model": ("06_models", PICKLE, "user_activity_trend_model.pkl", True),
     "segment_identities": ("06_models", JSON, "segment_identities.json", True),
     "elbow_curve": ("06_models", CSV, "elbow_curve.csv", False),
+    "cluster_evidence": ("06_models", JSON, "cluster_evidence.json", False),
     "cluster_choice": ("06_models", JSON, "cluster_choice.json", False),
     "training_metrics": ("06_models", JSON, "training_metrics.json", True),
     "session_segments": ("07_model_output", PARQUET, "session_segments.parquet", False),
     "segment_profiles": ("07_model_output", CSV, "segment_profiles.csv", False),
+    "typical_sessions": ("07_model_output", CSV, "typical_sessions.csv", False),
     "new_session_segments": ("07_model_output", CSV, "new_session_segments.csv", True),
     "data_quality": ("08_reporting", JSON, "data_quality.json", False),
     "run_summary": ("08_reporting", JSON, "run_summary.json", False),
+    "segment_trends": ("08_reporting", CSV, "segment_trends.csv", False),
+    "segment_breakdowns": ("08_reporting", CSV, "segment_breakdowns.csv", False),
+    "conversion_changes": ("08_reporting", CSV, "conversion_changes.csv", False),
+    "trend_tests": ("08_reporting", CSV, "trend_tests.csv", False),
+    "segment_migrations": ("08_reporting", CSV, "segment_migrations.csv", False),
+    "elbow_chart": ("08_reporting", CHART, "charts/elbow_chart.json", False),
+    "stability_chart": ("08_reporting", CHART, "charts/stability_chart.json", False),
+    "sizes_chart": ("08_reporting", CHART, "charts/sizes_chart.json", False),
+    "profiles_chart": ("08_reporting", CHART, "charts/profiles_chart.json", False),
+    "sessions_map": ("08_reporting", CHART, "charts/sessions_map.json", False),
+    "shares_chart": ("08_reporting", CHART, "charts/shares_chart.json", False),
+    "conversions_chart": ("08_reporting", CHART, "charts/conversions_chart.json", False),
+    "changes_chart": ("08_reporting", CHART, "charts/changes_chart.json", False),
+    "quality_chart": ("08_reporting", CHART, "charts/quality_chart.json", False),
+    "report": ("08_reporting", TEXT, "report.html", False),
 }
 BY_A_HOOK = {"run_summary"}
 AT_RUN_TIME = {"sessions_file", "new_sessions_file"}
@@ -174,17 +210,22 @@ def test_the_catalog_has_the_datasets_of_the_design_in_their_places(
     for name, entry in catalog.items():
         if name.startswith("_"):
             continue
-        path = PurePosixPath(entry["filepath"])
-        assert path.parts[0] == "data"
-        declared[name] = (path.parts[1], entry["type"], path.name, entry.get("versioned", False))
-        assert len(path.parts) == 3
+        root, folder, *file = PurePosixPath(entry["filepath"]).parts
+        assert root == "data"
+        declared[name] = (folder, entry["type"], "/".join(file), entry.get("versioned", False))
 
     assert declared == DATASETS
 
 
 def test_every_dataset_of_every_pipeline_is_declared(registered: dict[str, Pipeline]) -> None:
     """In the file itself: no pattern that catches a misspelt name, no dataset in memory."""
-    declared = yaml.safe_load((PROJECT / "conf/base/catalog.yml").read_text(encoding="utf-8"))
+    files = sorted((PROJECT / "conf/base").glob("catalog*.yml"))
+    assert [file.name for file in files] == ["catalog.yml", "catalog_reporting.yml"]
+    declared = {
+        name: entry
+        for file in files
+        for name, entry in yaml.safe_load(file.read_text(encoding="utf-8")).items()
+    }
     assert [name for name in declared if "{" in name] == []
     with KedroSession.create(project_path=PROJECT, env="base") as session:
         parameters = session.load_context().params
