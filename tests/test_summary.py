@@ -377,6 +377,7 @@ def test_the_parts_of_several_tasks_are_joined_in_the_order_of_a_summary() -> No
             seconds={"labelling": 0.125, "total": 1.0},
             segments=[{"segment": 1}],
         ),
+        part("report", "segment_trends", seconds={"reporting": 0.5, "total": 1.0}),
     ]
 
     found = joined(parts)
@@ -394,7 +395,8 @@ def test_the_parts_of_several_tasks_are_joined_in_the_order_of_a_summary() -> No
             "inference": 0.25,
             "clustering": 2.0,
             "labelling": 0.125,
-            "total": 5.25,
+            "reporting": 0.5,
+            "total": 6.25,
         },
     }
     assert list(found) == [
@@ -403,7 +405,7 @@ def test_the_parts_of_several_tasks_are_joined_in_the_order_of_a_summary() -> No
     ]
     assert list(found["results"]) == list(RESULTS)
     assert list(found["seconds"]) == [
-        *("data_processing", "inference", "clustering", "labelling", "total")
+        *("data_processing", "inference", "clustering", "labelling", "reporting", "total")
     ]
     assert all("total" in one["seconds"] for one in parts)  # they are left as they were
 

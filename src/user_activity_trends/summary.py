@@ -10,8 +10,10 @@ from user_activity_trends.files.session_table import SessionTableDataset
 from user_activity_trends.locations import SAMPLE_SESSIONS
 
 RESULTS = (
+    "report",
     "session_segments",
     "segment_profiles",
+    "segment_trends",
     "new_session_segments",
     "segmentation_model",
     "rejected_sessions",

@@ -417,12 +417,16 @@ def test_outlets_are_the_outputs_that_the_catalog_persists(
     assert before["training"].outlets("labelling") == [
         f"{PACKAGE}-base-segment_profiles",
         f"{PACKAGE}-base-session_segments",
+        f"{PACKAGE}-base-typical_sessions",
     ]
 
     path = "base/catalog.yml"
     configure(path, {"segment_profiles": None})
     configure(path, {"segment_profiles": {"type": "MemoryDataset"}})
-    assert generate()["training"].outlets("labelling") == [f"{PACKAGE}-base-session_segments"]
+    assert generate()["training"].outlets("labelling") == [
+        f"{PACKAGE}-base-session_segments",
+        f"{PACKAGE}-base-typical_sessions",
+    ]
 
 
 def test_an_asset_schedules_a_dag_only_where_a_task_writes_it(generate: Generate) -> None:

@@ -19,12 +19,19 @@ from user_activity_trends.cli import run as run_command
 from user_activity_trends.errors import InputFileError
 from user_activity_trends.files import model_pickle
 
-CATALOG = yaml.safe_load((PROJECT / "conf/base/catalog.yml").read_text(encoding="utf-8"))
-OUTPUTS = {
-    name: PurePosixPath(entry["filepath"]).name
-    for name, entry in CATALOG.items()
-    if not name.startswith("_") and entry["metadata"]["kedro-viz"]["layer"] != "raw"
-}
+
+def _outputs(catalog: str) -> dict[str, str]:
+    """Return the file of each dataset of a catalog that a run writes."""
+    entries = yaml.safe_load((PROJECT / "conf/base" / catalog).read_text(encoding="utf-8"))
+    return {
+        name: PurePosixPath(entry["filepath"]).name
+        for name, entry in entries.items()
+        if not name.startswith("_") and entry["metadata"]["kedro-viz"]["layer"] != "raw"
+    }
+
+
+REPORTING = _outputs("catalog_reporting.yml")
+OUTPUTS = _outputs("catalog.yml") | REPORTING
 VERSIONED = {
     "segmentation_model",
     "segment_identities",
@@ -70,7 +77,8 @@ def _content(root: Path) -> dict[str, str]:
     return {
         path: content
         for path, content in found.items()
-        if path.endswith((".csv", ".json", ".parquet")) and OUTPUTS["run_summary"] not in path
+        if path.endswith((".csv", ".json", ".parquet", ".html"))
+        and OUTPUTS["run_summary"] not in path
     }
 
 
@@ -143,8 +151,10 @@ def test_a_run_on_the_sample_ends_with_a_table_that_says_what_the_datasets_say(
     assert profiles["outcome_rate"].tolist() == pytest.approx(grouped.mean().tolist())
 
     assert list(summary["results"]) == [
+        "report",
         "session_segments",
         "segment_profiles",
+        "segment_trends",
         "new_session_segments",
         "segmentation_model",
         "rejected_sessions",
@@ -157,7 +167,8 @@ def test_a_run_on_the_sample_ends_with_a_table_that_says_what_the_datasets_say(
     scored = len(_table(data_root, "new_session_segments"))
     assert f"{scored} read, {scored} scored, 0 unusual" in done.out
     seconds = summary["seconds"]
-    assert set(seconds) == {"data_processing", "clustering", "labelling", "inference", "total"}
+    stages = {"data_processing", "clustering", "labelling", "inference", "reporting"}
+    assert set(seconds) == stages | {"total"}
     assert seconds["total"] >= sum(spent for stage, spent in seconds.items() if stage != "total")
     told_seconds = ", ".join(f"{stage} {spent:.1f}" for stage, spent in seconds.items())
     assert re.search(rf"^seconds +{re.escape(told_seconds)} *$", done.out, re.MULTILINE)
@@ -270,7 +281,8 @@ def test_names_from_the_command_line_are_used_wherever_a_segment_is_named(
     profiles = _table(data_root, "segment_profiles").set_index("segment")["segment_name"]
     assert (profiles[1], profiles[3]) == ("Window shoppers", "[red]Bouncers[/red]")
     assert profiles[2] not in {"Window shoppers", "[red]Bouncers[/red]"}
-    for dataset in ("session_segments", "new_session_segments"):
+    named = ("session_segments", "new_session_segments", "typical_sessions", "segment_trends")
+    for dataset in named:
         table = _table(data_root, dataset)
         assert table["segment_name"].tolist() == profiles[table["segment"]].tolist()
     assert re.search(r"^ +1  Window shoppers  ", done.stdout, re.MULTILINE)
@@ -324,7 +336,7 @@ def test_the_stages_one_by_one_write_what_the_whole_run_writes(
     apart = tmp_path / "stage by stage"
     monkeypatch.setenv("DATA_ROOT", str(apart))
     written = []
-    for stage in ("data_processing", "clustering", "labelling", "inference"):
+    for stage in ("data_processing", "clustering", "labelling", "inference", "reporting"):
         before = _written(apart)
         run(pipeline=stage)
         written.append(_written(apart) - before - {"run_summary"})
@@ -340,13 +352,15 @@ def test_the_stages_one_by_one_write_what_the_whole_run_writes(
         },
         {
             "elbow_curve",
+            "cluster_evidence",
             "cluster_choice",
             "segmentation_model",
             "segment_identities",
             "training_metrics",
         },
-        {"session_segments", "segment_profiles"},
+        {"session_segments", "segment_profiles", "typical_sessions"},
         INFERENCE,
+        {*REPORTING},
     ]
     assert _content(apart) == _content(data_root)
 
