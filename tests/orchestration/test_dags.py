@@ -341,6 +341,7 @@ def test_one_task_a_stage(generate: Generate) -> None:
         "data_processing": "data_processing",
         "clustering": "clustering",
         "labelling": "labelling",
+        "reporting": "reporting",
     }
     for name, task in dag.tasks.items():
         assert (task["task_id"], task["pipeline"], task["environment"]) == (
@@ -352,6 +353,7 @@ def test_one_task_a_stage(generate: Generate) -> None:
     assert dag.arrows == {
         "tasks[data_processing] >> tasks[clustering]",
         "tasks[clustering] >> tasks[labelling]",  # and so, without a word, after data_processing
+        "tasks[labelling] >> tasks[reporting]",
     }
 
 
@@ -402,7 +404,7 @@ def test_a_task_is_documented_by_its_stage_and_nodes(generate: Generate) -> None
             )
             assert f"- **{stage}**: {first}" in dag.settings["doc_md"].splitlines()
             seen += 1
-    assert seen == 8
+    assert seen == 10
 
 
 def test_outlets_are_the_outputs_that_the_catalog_persists(
