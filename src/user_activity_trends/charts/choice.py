@@ -7,7 +7,8 @@ import pandas as pd
 
 from user_activity_trends.charts import figure, palette, text
 from user_activity_trends.charts.figure import Figure, Layout, Trace
-from user_activity_trends.charts.segments import label
+from user_activity_trends.charts.rows import rows_of
+from user_activity_trends.charts.segments import WIDE, label
 from user_activity_trends.charts.wording import count, number, sentence, some
 
 CRITERIA = {
@@ -65,7 +66,11 @@ def elbow(curve: pd.DataFrame, choice: dict[str, Any]) -> Figure:
     silent = [
         figure.note(
             "no vote",
-            **{"x": 0.01, "xref": "x domain", "xanchor": "left", "y": place, "yref": "y2"},
+            x=0.01,
+            xref="x domain",
+            xanchor="left",
+            y=place,
+            yref="y2",
             font={"size": 11},
         )
         for place, name in enumerate(rows)
@@ -73,25 +78,39 @@ def elbow(curve: pd.DataFrame, choice: dict[str, Any]) -> Figure:
     ]
     band = {
         "type": "rect",
-        **{"x0": k - 0.4, "x1": k + 0.4, "y0": 0, "y1": 1, "yref": "paper"},
-        **{"line": {"width": 0}, "fillcolor": palette.CHOSEN, "layer": "below"},
+        "x0": k - 0.4,
+        "x1": k + 0.4,
+        "y0": 0,
+        "y1": 1,
+        "yref": "paper",
+        "line": {"width": 0},
+        "fillcolor": palette.CHOSEN,
+        "layer": "below",
     }
+    left = k > curve["k"].mean()
     chosen = figure.note(
-        f"chosen: {k}", x=k, y=1, yref="paper", xanchor="left", yanchor="top", xshift=14
+        f"chosen: {k}",
+        x=k - 0.4 if left else k + 0.4,
+        xanchor="right" if left else "left",
+        xshift=-4 if left else 4,
+        y=1,
+        yref="paper",
+        yanchor="top",
     )
     most = float(max(curve["sse"].max(), curve["permuted_sse"].max() if permuted else 0))
     layout = {
         "xaxis": figure.axis(
             "Number of segments (k)",
-            **{
-                "dtick": 1,
-                "anchor": "y2",
-                "range": [curve["k"].min() - 0.5, curve["k"].max() + 0.5],
-            },
+            dtick=1,
+            anchor="y2",
+            range=[curve["k"].min() - 0.5, curve["k"].max() + 0.5],
         ),
         "yaxis": figure.axis(
             "Sum of squared errors<br>(scaled units)",
-            **{"domain": [0.46, 1], "range": [0, 1.06 * most], "nticks": 5},
+            domain=[0.46, 1],
+            range=[0, 1.06 * most],
+            nticks=5,
+            tickformat=",~g",
         ),
         "yaxis2": figure.axis(
             domain=[0, 0.38],
@@ -190,11 +209,11 @@ def stability(curve: pd.DataFrame, choice: dict[str, Any], profiles: pd.DataFram
         return figure.empty("Stability was not measured", NO_RESAMPLES)
     k = int(choice["k"])
     traces = _agreement(known, k)
-    segments = profiles[profiles["stability"].notna()].to_dict("records")
+    segments = rows_of(profiles[profiles["stability"].notna()])
     height = 120 + figure.ROW * max(1, len(segments))
     lower = height / (height + 330)
     bars, names = figure.bars(
-        names=[label(row["segment"], row["segment_name"]) for row in segments],
+        names=[label(row["segment"], row["segment_name"], WIDE) for row in segments],
         values=[float(row["stability"]) for row in segments],
         labels=[f"{row['stability']:.2f}" for row in segments],
         hovers=[
@@ -210,23 +229,34 @@ def stability(curve: pd.DataFrame, choice: dict[str, Any], profiles: pd.DataFram
     least = min(0.0, float(known["stability_min"].min()))
     line = {
         "type": "line",
-        **{"x0": GOOD_JACCARD, "x1": GOOD_JACCARD, "xref": "x2", "y0": 0, "y1": 1},
-        **{"yref": "y2 domain", "line": {"color": palette.NEUTRAL, "dash": "dot", "width": 1.5}},
+        "x0": GOOD_JACCARD,
+        "x1": GOOD_JACCARD,
+        "xref": "x2",
+        "y0": 0,
+        "y1": 1,
+        "yref": "y2 domain",
+        "line": {"color": palette.NEUTRAL, "dash": "dot", "width": 1.5},
+        "layer": "below",
     }
     layout: Layout = {
         "xaxis": figure.axis(
             "Number of segments (k)",
-            **{"dtick": 1, "range": [known["k"].min() - 0.6, known["k"].max() + 0.6]},
+            dtick=1,
+            range=[known["k"].min() - 0.6, known["k"].max() + 0.6],
             showgrid=False,
         ),
         "yaxis": figure.axis(
             "Agreement of resamples<br>(adjusted Rand index)",
-            **{"domain": [lower + 0.1, 1], "range": [least, 1.04], "dtick": 0.25},
+            domain=[lower + 0.1, 1],
+            range=[least, 1.04],
+            dtick=0.25,
         ),
         "xaxis2": figure.axis(
             f"Overlap with itself in resamples (Jaccard index);<br>dotted: {GOOD_JACCARD}, "
             "stable from there on",
-            **{"range": [0, 1.15], "tickvals": [0, 0.25, 0.5, 0.75, 1], "anchor": "y2"},
+            range=[0, 1.15],
+            tickvals=[0, 0.25, 0.5, 0.75, 1],
+            anchor="y2",
         ),
         "yaxis2": figure.rows(len(segments), domain=[0, lower - 0.08], anchor="x2"),
         "annotations": names,
@@ -234,7 +264,7 @@ def stability(curve: pd.DataFrame, choice: dict[str, Any], profiles: pd.DataFram
         "showlegend": True,
         "height": 330 + height,
     }
-    return figure.drawn(_stability_title(known, choice, k), [*traces, bars], layout)
+    return figure.drawn(_stability_title(known, choice, k), [*traces, *bars], layout)
 
 
 def _agreement(known: pd.DataFrame, k: int) -> list[Trace]:
@@ -246,10 +276,15 @@ def _agreement(known: pd.DataFrame, k: int) -> list[Trace]:
         {
             "type": "bar",
             "name": "mean",
-            **{"x": ks, "y": means, "width": 0.6},
+            "x": ks,
+            "y": means,
+            "width": 0.6,
             "marker": {
-                "color": [palette.ACCENT if one == k else palette.NEUTRAL for one in ks],
-                "opacity": 0.85,
+                "color": [palette.CHOSEN if one == k else palette.BAND for one in ks],
+                "line": {
+                    "color": [palette.ACCENT if one == k else palette.NEUTRAL for one in ks],
+                    "width": 2,
+                },
             },
             "hovertext": [
                 f"k = {one}: mean {mean:.3f}, minimum {low:.3f}"
@@ -261,8 +296,9 @@ def _agreement(known: pd.DataFrame, k: int) -> list[Trace]:
             "type": "scatter",
             "mode": "markers",
             "name": "minimum",
-            **{"x": ks, "y": least},
-            "marker": {"symbol": "line-ew", "size": 22, "line": {"width": 3, "color": "#B4500A"}},
+            "x": ks,
+            "y": least,
+            "marker": {"symbol": "line-ew", "size": 16, "line": {"width": 3, "color": "#B4500A"}},
             "hoverinfo": "skip",
         },
         {
@@ -273,7 +309,9 @@ def _agreement(known: pd.DataFrame, k: int) -> list[Trace]:
             "y": [float(one) for one in strength["prediction_strength"]],
             "marker": {
                 "symbol": "diamond",
-                **{"size": 9, "color": "#F3F3F1", "line": {"width": 2, "color": "#6F4FE0"}},
+                "size": 9,
+                "color": "#F3F3F1",
+                "line": {"width": 2, "color": "#6F4FE0"},
             },
             "hovertext": [
                 f"k = {int(one)}: prediction strength {value:.3f}"
@@ -286,14 +324,12 @@ def _agreement(known: pd.DataFrame, k: int) -> list[Trace]:
 
 def _stability_title(known: pd.DataFrame, choice: dict[str, Any], k: int) -> str:
     resamples = f"{count(choice['resamples'])} resamples"
-    scores = known.set_index("k")[["stability_mean", "stability_min"]]
-    if k not in scores.index:
+    scores = {int(row["k"]): row for row in rows_of(known)}
+    if k not in scores:
         return sentence(f"{some(k, 'segment')}: the same in each of {resamples} by definition")
-    mean, least = scores.loc[k]
-    best = int(scores["stability_mean"].idxmax())
-    told = "the most reproducible number of segments" if best == k else "reproducibility"
-    title = f"k = {k}: {told}, agreement {mean:.2f} on average and {least:.2f} at worst in "
-    title += resamples
-    if best != k:
-        title += f"; k = {best} reaches {scores['stability_mean'].max():.2f}"
-    return title
+    mean, least = scores[k]["stability_mean"], scores[k]["stability_min"]
+    best = max(scores, key=lambda one: float(scores[one]["stability_mean"]))
+    title = f"k = {k}: {resamples} agree by {mean:.2f} on average and {least:.2f} at worst"
+    if best == k:
+        return f"{title}, more than for any other k"
+    return f"{title}; k = {best} is more reproducible, by {scores[best]['stability_mean']:.2f}"

@@ -39,8 +39,15 @@ def drawn(title: str, traces: Sequence[Trace], layout: Layout) -> Figure:
 
     heading = {
         "text": text.wrapped(title),
-        **{"x": 0, "xref": "paper", "xanchor": "left", "yref": "container", "y": 0.98},
-        **{"yanchor": "top", "automargin": True, "font": {"size": 16}, "pad": {"b": 14}},
+        "x": 0,
+        "xref": "paper",
+        "xanchor": "left",
+        "yref": "container",
+        "y": 0.98,
+        "yanchor": "top",
+        "automargin": True,
+        "font": {"size": 16},
+        "pad": {"b": 14},
     }
     common: Layout = {
         "title": heading,
@@ -51,6 +58,7 @@ def drawn(title: str, traces: Sequence[Trace], layout: Layout) -> Figure:
         "margin": {"l": 8, "r": 16, "t": 60, "b": 8},
         "font": {"size": 13},
         "showlegend": False,
+        "barmode": "overlay",
     }
     figure: Figure = go.Figure({"data": [*traces], "layout": common | layout})
     return figure
@@ -65,13 +73,22 @@ def empty(title: str, how: str) -> Figure:
     """
     note = {
         "text": text.wrapped(how, 42),
-        **{"x": 0.5, "y": 0.5, "xref": "paper", "yref": "paper", "showarrow": False},
+        "x": 0.5,
+        "y": 0.5,
+        "xref": "paper",
+        "yref": "paper",
+        "showarrow": False,
         "font": {"size": 14},
     }
     axis = {"visible": False, "range": [0, 1], "fixedrange": True}
     frame = {
         "type": "rect",
-        **{"xref": "paper", "yref": "paper", "x0": 0, "x1": 1, "y0": 0, "y1": 1},
+        "xref": "paper",
+        "yref": "paper",
+        "x0": 0,
+        "x1": 1,
+        "y0": 0,
+        "y1": 1,
         "line": {"color": palette.NEUTRAL, "dash": "dot", "width": 1},
     }
     layout = {"xaxis": axis, "yaxis": axis, "annotations": [note], "shapes": [frame]}
@@ -98,7 +115,7 @@ def bars(  # noqa: PLR0913 (what a bar is made of)
     hovers: Sequence[str],
     styles: Sequence[palette.Style],
     axes: str = "",
-) -> tuple[Trace, list[Layout]]:
+) -> tuple[list[Trace], list[Layout]]:
     """Describe horizontal bars, each with its name above it, so that they fit any width.
 
     Args:
@@ -110,41 +127,57 @@ def bars(  # noqa: PLR0913 (what a bar is made of)
         axes: Number of the pair of axes, empty for the first.
 
     Returns:
-        The trace, and the names as annotations. The vertical axis counts the
+        The traces, and the names as annotations. The vertical axis counts the
         bars from 0 downwards; see ``rows``.
     """
-    trace: Trace = {
-        "type": "bar",
-        "orientation": "h",
-        "x": [*values],
-        "y": [*range(len(values))],
-        "width": 0.4,
-        "text": [*labels],
-        "textposition": "outside",
-        "cliponaxis": False,
-        "hovertext": [*hovers],
-        "hoverinfo": "text",
-        "marker": {
-            "color": [one.colour for one in styles],
-            "pattern": {
-                "shape": [one.pattern for one in styles],
-                "fillmode": "overlay",
-                "fgcolor": "rgba(255, 255, 255, 0.75)",
-                "size": 7,
-                "solidity": 0.2,
-            },
-        },
-        **({"xaxis": f"x{axes}", "yaxis": f"y{axes}"} if axes else {}),
-    }
+    # A trace for each look: Plotly takes no list of colours behind patterns.
+    places: dict[palette.Style, list[int]] = {}
+    for place, style in enumerate(styles):
+        places.setdefault(style, []).append(place)
+    pair = {"xaxis": f"x{axes}", "yaxis": f"y{axes}"} if axes else {}
+    traces: list[Trace] = [
+        {
+            "type": "bar",
+            "orientation": "h",
+            "x": [values[place] for place in those],
+            "y": those,
+            "width": 0.4,
+            "text": [labels[place] for place in those],
+            "textposition": "outside",
+            "cliponaxis": False,
+            "hovertext": [hovers[place] for place in those],
+            "hoverinfo": "text",
+            "marker": {"color": style.colour, "pattern": pattern(style.pattern)},
+            "showlegend": False,
+            **pair,
+        }
+        for style, those in places.items()
+    ]
     above = [
         note(
             name,
-            **{"x": 0, "xref": f"x{axes} domain", "xanchor": "left", "xshift": -2},
-            **{"y": place - 0.2, "yref": f"y{axes}", "yanchor": "bottom"},
+            x=0,
+            xref=f"x{axes} domain",
+            xanchor="left",
+            xshift=-2,
+            y=place - 0.2,
+            yref=f"y{axes}",
+            yanchor="bottom",
         )
         for place, name in enumerate(names)
     ]
-    return trace, above
+    return traces, above
+
+
+def pattern(shape: str) -> Layout:
+    """Describe white marks on a bar, which tell it from others without its colour."""
+    return {
+        "shape": shape,
+        "fillmode": "overlay",
+        "size": 7,
+        "solidity": 0.22,
+        "fgcolor": "rgba(255, 255, 255, 0.8)",
+    }
 
 
 def rows(number: int, **more: Any) -> Layout:

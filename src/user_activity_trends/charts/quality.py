@@ -36,12 +36,15 @@ def quality(data_quality: dict[str, Any]) -> Figure:
     above, below = figure.ROW * len(told), figure.ROW * len(shown)
     layout: dict[str, Any] = {
         "xaxis": figure.axis(
-            "Rows", range=[0, 1.42 * max(number for _, number, _ in told)], nticks=6
+            "Rows",
+            range=[0, 1.42 * max(number for _, number, _ in told)],
+            nticks=8,
+            tickformat=",d",
         ),
         "yaxis": figure.rows(len(told)),
         "height": 150 + above,
     }
-    traces = [rows]
+    traces = rows
     if shown:
         height = 250 + above + below
         lower = (below + 20) / height
@@ -55,12 +58,16 @@ def quality(data_quality: dict[str, Any]) -> Figure:
             styles=[_style(2)] * len(shown),
             axes="2",
         )
-        traces.append(bars)
+        traces += bars
         names += more
         layout["yaxis"]["domain"] = [lower + 90 / height, 1]
         layout |= {
             "xaxis2": figure.axis(
-                "Cells with a defect", range=[0, 1.3 * shown[0][1]], nticks=5, anchor="y2"
+                "Cells with a defect",
+                range=[0, 1.3 * shown[0][1]],
+                nticks=5,
+                tickformat=",d",
+                anchor="y2",
             ),
             "yaxis2": figure.rows(len(shown), domain=[0, lower], anchor="x2"),
             "height": height,

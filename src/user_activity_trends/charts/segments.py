@@ -8,15 +8,19 @@ from numpy.typing import NDArray
 
 from user_activity_trends.charts import figure, palette, text
 from user_activity_trends.charts.figure import Figure, Layout, Trace
-from user_activity_trends.charts.wording import count, number, percent, sentence, some
+from user_activity_trends.charts.rows import Row, rows_of
+from user_activity_trends.charts.wording import count, minus, number, percent, sentence, some
 from user_activity_trends.segmentation.naming import readable
 
 SAMPLE = 2_000
 """Sessions on the map: more would hide each other."""
 _SEED = 42
 _STANDING = "standing_"
-_WIDE = 8
-"""Segments beyond which the cells of the heatmap hold one digit only."""
+_MOST_DIGITS = 8
+"""Segments beyond which the cells of the heatmap hold whole numbers only."""
+
+WIDE = 50
+"""Characters of a name that has a line of its own."""
 
 
 def label(segment: int, name: object, most: int = text.LONGEST) -> str:
@@ -34,18 +38,16 @@ def sizes(profiles: pd.DataFrame) -> Figure:
         One bar a segment, the largest first.
     """
     total, shares = int(profiles["sessions"].sum()), profiles["share"]
-    first = profiles.iloc[0]
     if len(profiles) == 1:
         title = f"One segment holds all {count(total)} sessions"
     else:
-        last = profiles.iloc[-1]
         title = sentence(
-            f"{some(len(profiles), 'segment')}: the largest holds {percent(first['share'], 0)} of "
-            f"{count(total)} sessions, the smallest {percent(last['share'], 1)}"
+            f"{some(len(profiles), 'segment')}: the largest holds {percent(shares.iloc[0], 0)} of "
+            f"{count(total)} sessions, the smallest {percent(shares.iloc[-1])}"
         )
-    rows = profiles.to_dict("records")
-    trace, names = figure.bars(
-        names=[label(row["segment"], row["segment_name"]) for row in rows],
+    rows = rows_of(profiles)
+    traces, names = figure.bars(
+        names=[label(row["segment"], row["segment_name"], WIDE) for row in rows],
         values=[int(row["sessions"]) for row in rows],
         labels=[f"{count(row['sessions'])} · {percent(row['share'])}" for row in rows],
         hovers=[
@@ -58,12 +60,14 @@ def sizes(profiles: pd.DataFrame) -> Figure:
         styles=[palette.style(row["segment"], len(rows)) for row in rows],
     )
     layout = {
-        "xaxis": figure.axis("Sessions", range=[0, 1.42 * total * shares.max()], nticks=6),
+        "xaxis": figure.axis(
+            "Sessions", range=[0, 1.42 * total * shares.max()], nticks=8, tickformat=",d"
+        ),
         "yaxis": figure.rows(len(rows)),
         "annotations": names,
         "height": 150 + figure.ROW * len(rows),
     }
-    return figure.drawn(title, [trace], layout)
+    return figure.drawn(title, traces, layout)
 
 
 def profile_map(profiles: pd.DataFrame) -> Figure:
@@ -76,17 +80,19 @@ def profile_map(profiles: pd.DataFrame) -> Figure:
         A heatmap, one row a feature and one column a segment, in standard
         deviations of all sessions; the means are told on hovering.
     """
-    features = [name.removeprefix(_STANDING) for name in profiles if name.startswith(_STANDING)]
+    names = [str(name) for name in profiles]
+    features = [name.removeprefix(_STANDING) for name in names if name.startswith(_STANDING)]
+    segments = rows_of(profiles)
     standing = profiles[[_STANDING + name for name in features]].to_numpy(dtype=float)
-    row, column = np.unravel_index(np.abs(standing).argmax(), standing.shape)
-    most, feature = profiles.iloc[row], readable(features[column])
-    sign = "above" if standing[row, column] > 0 else "below"
+    row, column = divmod(int(np.abs(standing).argmax()), len(features))
+    most, feature = float(standing[row, column]), readable(features[column])
+    sign = "above" if most > 0 else "below"
     title = (
-        f"Segment {most['segment']} stands out most: its {text.shortened(feature)} lies "
-        f"{number(abs(standing[row, column]))} standard deviations {sign} the mean"
+        f"Segment {segments[row]['segment']} stands out most: {text.shortened(feature)}, "
+        f"{abs(most):.1f} standard deviations {sign} the mean"
     )
     reach = max(1.0, min(3.0, float(np.abs(standing).max())))
-    decimals = 1 if len(profiles) <= _WIDE else 0
+    decimals = 1 if len(profiles) <= _MOST_DIGITS else 0
     cells = standing.T
     trace: Trace = {
         "type": "heatmap",
@@ -97,10 +103,10 @@ def profile_map(profiles: pd.DataFrame) -> Figure:
         "zmax": reach,
         "zmid": 0,
         "colorscale": [[*stop] for stop in palette.DIVERGING],
-        "text": [[f"{cell:+.{decimals}f}".replace("-", "−") for cell in line] for line in cells],
+        "text": [[minus(f"{cell:+.{decimals}f}") for cell in line] for line in cells],
         "texttemplate": "%{text}",
         "hovertext": [
-            [_told(profiles.iloc[i], name, float(cells[j, i])) for i in range(len(profiles))]
+            [_told(one, name, float(cells[j, i])) for i, one in enumerate(segments)]
             for j, name in enumerate(features)
         ],
         "hoverinfo": "text",
@@ -108,8 +114,14 @@ def profile_map(profiles: pd.DataFrame) -> Figure:
         "ygap": 2,
         "colorbar": {
             "orientation": "h",
-            **{"thickness": 10, "len": 1, "lenmode": "fraction", "y": 0, "yanchor": "top"},
-            **{"ypad": 38, "outlinewidth": 0, "nticks": 5},
+            "thickness": 10,
+            "len": 1,
+            "lenmode": "fraction",
+            "y": 0,
+            "yanchor": "top",
+            "ypad": 58,
+            "outlinewidth": 0,
+            "nticks": 5,
             "title": {"text": "Standard deviations from the mean of all sessions", "side": "top"},
         },
     }
@@ -127,12 +139,12 @@ def profile_map(profiles: pd.DataFrame) -> Figure:
             range=[len(features) - 0.5, -0.5],
             showgrid=False,
         ),
-        "height": 200 + 34 * len(features),
+        "height": 220 + 34 * len(features),
     }
     return figure.drawn(title, [trace], layout)
 
 
-def _told(row: "pd.Series[Any]", feature: str, standing: float) -> str:
+def _told(row: Row, feature: str, standing: float) -> str:
     parts = [
         text.literal(f"{row['segment']} · {row['segment_name']}"),
         text.literal(feature),
@@ -140,7 +152,7 @@ def _told(row: "pd.Series[Any]", feature: str, standing: float) -> str:
     ]
     if f"median_{feature}" in row:
         parts.append(f"median {number(row[f'median_{feature}'])}")
-    return text.lines(*parts, f"{standing:+.2f} standard deviations".replace("-", "−"))
+    return text.lines(*parts, minus(f"{standing:+.2f} standard deviations"))
 
 
 def sessions_map(scaled: pd.DataFrame, labelled: pd.DataFrame) -> Figure:
@@ -186,9 +198,12 @@ def sessions_map(scaled: pd.DataFrame, labelled: pd.DataFrame) -> Figure:
     marks = [
         figure.note(
             str(one),
-            **{"x": round(float(centre[0]), 4), "y": round(float(centre[1]), 4)},
-            **{"bgcolor": "rgba(255, 255, 255, 0.88)", "borderpad": 2},
-            **{"bordercolor": palette.style(int(one), total).colour, "borderwidth": 2},
+            x=round(float(centre[0]), 4),
+            y=round(float(centre[1]), 4),
+            bgcolor="rgba(255, 255, 255, 0.88)",
+            borderpad=2,
+            bordercolor=palette.style(int(one), total).colour,
+            borderwidth=2,
             font={"size": 13, "color": "#111111"},
         )
         for one, centre in zip(found, centres, strict=True)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
@@ -9,6 +10,7 @@ import pandas as pd
 
 from user_activity_trends.charts import figure, palette, text
 from user_activity_trends.charts.figure import Figure, Layout, Trace
+from user_activity_trends.charts.rows import Row, is_missing, rows_of
 from user_activity_trends.charts.segments import label
 from user_activity_trends.charts.wording import count, percent, points
 
@@ -37,9 +39,8 @@ def shares(trends: pd.DataFrame, calendar: Sequence[str]) -> Figure:
     return _through_time(
         trends,
         calendar,
-        columns=("share", "share_low", "share_high"),
-        title=_moves(trends, "share", "Share of the sessions"),
-        axis="Share of the period's sessions (%)",
+        _SHARE,
+        _moves(trends, "share", "Share of the sessions"),
     )
 
 
@@ -62,9 +63,8 @@ def conversions(trends: pd.DataFrame, calendar: Sequence[str], period: str | Non
     return _through_time(
         trends,
         calendar,
-        columns=("conversion_rate", "ci_low", "ci_high"),
-        title=_moves(trends, "conversion_rate", "Conversion"),
-        axis="Sessions that convert (%)",
+        _CONVERSION,
+        _moves(trends, "conversion_rate", "Conversion"),
     )
 
 
@@ -79,23 +79,23 @@ def largest_move(trends: pd.DataFrame, column: str) -> dict[str, Any] | None:
         ``segment``, ``segment_name``, and ``from``, ``to`` (periods) with their values
         ``before`` and ``after``, the earlier first; None if no segment has two values.
     """
-    sessions = trends.groupby("period", sort=False)["sessions"].transform("sum")
-    known = trends[trends[column].notna() & (sessions >= FEW)]
+    totals = trends.groupby("period", sort=False)["sessions"].transform("sum")
+    lines: dict[int, list[Row]] = {}
+    for row in rows_of(trends[trends[column].notna() & (totals >= FEW)]):
+        lines.setdefault(int(row["segment"]), []).append(row)
     found: dict[str, Any] | None = None
-    for segment, rows in known.groupby("segment"):
-        if len(rows) < 2:  # noqa: PLR2004
-            continue
-        low, high = rows[column].argmin(), rows[column].argmax()
-        first, last = sorted((low, high))
-        before, after = float(rows[column].iloc[first]), float(rows[column].iloc[last])
-        if found is None or abs(after - before) > abs(found["after"] - found["before"]):
+    for segment, rows in lines.items():
+        ends = {find(range(len(rows)), key=lambda at: rows[at][column]) for find in (min, max)}
+        first, last = rows[min(ends)], rows[max(ends)]
+        move = abs(float(last[column] - first[column]))
+        if len(rows) > 1 and (found is None or move > abs(found["after"] - found["before"])):
             found = {
-                "segment": int(segment),
-                "segment_name": rows["segment_name"].iloc[0],
-                "from": rows["period"].iloc[first],
-                "to": rows["period"].iloc[last],
-                "before": before,
-                "after": after,
+                "segment": segment,
+                "segment_name": first["segment_name"],
+                "from": str(first["period"]),
+                "to": str(last["period"]),
+                "before": float(first[column]),
+                "after": float(last[column]),
             }
     return found
 
@@ -117,68 +117,51 @@ def _moves(trends: pd.DataFrame, column: str, what: str) -> str:
     )
 
 
+@dataclass(frozen=True)
+class _Measure:
+    """What is drawn through time: its columns, and the words for it."""
+
+    value: str
+    low: str
+    high: str
+    axis: str
+
+
+_SHARE = _Measure("share", "share_low", "share_high", "Share of the period's sessions (%)")
+_CONVERSION = _Measure("conversion_rate", "ci_low", "ci_high", "Sessions that convert (%)")
+
+
 def _through_time(
-    trends: pd.DataFrame,
-    calendar: Sequence[str],
-    *,
-    columns: tuple[str, str, str],
-    title: str,
-    axis: str,
+    trends: pd.DataFrame, calendar: Sequence[str], measure: _Measure, title: str
 ) -> Figure:
-    segments = int(trends["segment"].nunique())
-    if segments > palette.MOST:
-        return _grid(trends, calendar, columns=columns, title=title, axis=axis)
-    place = {period: at for at, period in enumerate(calendar)}
-    traces, ends, few, low, high = [], [], [], 0.0, 0.0
-    overall = columns[0] == "conversion_rate"
-    if overall:
-        traces.append(_all_sessions(trends, place))
-        low, high = min(traces[0]["known"]), max(traces[0].pop("known"))
-    for position, (segment, rows) in enumerate(trends.groupby("segment")):
-        style = palette.style(int(segment), segments)
-        shift = (position - (segments - 1) / 2) * min(0.5 / segments, 0.09)
-        name = label(int(segment), rows["segment_name"].iloc[0])
-        by_period = {row["period"]: row for row in rows.to_dict("records")}
-        x, y, above, below, hovers = [], [], [], [], []
-        for period in calendar:
-            row = by_period.get(period)
-            value = None if row is None or math.isnan(row[columns[0]]) else 100 * row[columns[0]]
-            x.append(round(place[period] + shift, 4))
-            y.append(value)
-            ends_at = (math.nan, math.nan) if row is None else (row[columns[1]], row[columns[2]])
-            known = value is not None and not math.isnan(ends_at[0])
-            below.append(value - 100 * ends_at[0] if known else 0)
-            above.append(100 * ends_at[1] - value if known else 0)
-            hovers.append("" if row is None else _told(row, columns))
-            if row is not None and overall and value is None:
-                few.append((x[-1], hovers[-1]))
-            if value is not None:
-                high = max(high, value + above[-1])
-        traces.append(
-            {
-                "type": "scatter",
-                "mode": "lines+markers",
-                "name": name,
-                **{"x": x, "y": y, "connectgaps": False},
-                "error_y": {
-                    **{"type": "data", "symmetric": False, "array": above, "arrayminus": below},
-                    **{"width": 0, "thickness": 1.5, "color": style.colour},
-                },
-                "line": {"color": style.colour, "dash": style.dash, "width": 2},
-                "marker": {"color": style.colour, "symbol": style.symbol, "size": 9},
-                "hovertext": hovers,
-                "hoverinfo": "text",
-            }
-        )
-        last = [(at, value) for at, value in zip(x, y, strict=True) if value is not None]
-        if last:
-            ends.append((int(segment), *last[-1]))
-    if few:
+    segments = sorted({int(one) for one in trends["segment"]})
+    if len(segments) > palette.MOST:
+        return _grid(trends, calendar, measure, title)
+    cells = {(row["segment"], row["period"]): row for row in rows_of(trends)}
+    traces: list[Trace] = []
+    few: list[tuple[float, str]] = []
+    ends: list[tuple[int, float, float]] = []
+    if measure is _CONVERSION:
+        traces.append(_all_sessions(trends, calendar))
+    for position, segment in enumerate(segments):
+        shift = (position - (len(segments) - 1) / 2) * min(0.5 / len(segments), 0.09)
+        found = [(at + shift, cells.get((segment, period))) for at, period in enumerate(calendar)]
+        traces.append(_line(found, palette.style(segment, len(segments)), measure))
+        few += [
+            (round(at, 4), _told(row, measure))
+            for at, row in found
+            if row and is_missing(row[measure.value])
+        ]
+        known = [(at, row[measure.value]) for at, row in found if row]
+        known = [(at, 100 * value) for at, value in known if not is_missing(value)]
+        ends += [(segment, *known[-1])] if known else []
+    if few and measure is _CONVERSION:
         traces.append(_too_few(few))
-    top = 1.08 * high or 1.0
+    top = 108 * float(trends[[measure.value, measure.high]].max().max() or 0) or 1.0
+    top = 1.0 if math.isnan(top) else top
     layout: Layout = {
-        "xaxis": _calendar_axis(trends, calendar),
-        "yaxis": figure.axis(axis, range=[-0.04 * top, top], nticks=6, rangemode="tozero"),
+        "xaxis": _calendar_axis(calendar),
+        "yaxis": figure.axis(measure.axis, range=[-0.04 * top, top], nticks=6),
         **_absences(trends, calendar, _numbers(ends, top)),
         "showlegend": True,
         "height": 440,
@@ -186,39 +169,76 @@ def _through_time(
     return figure.drawn(title, traces, layout)
 
 
-def _told(row: dict[str, Any], columns: tuple[str, str, str]) -> str:
-    value, low, high = (row[name] for name in columns)
+def _line(
+    found: Sequence[tuple[float, Row | None]], style: palette.Style, measure: _Measure
+) -> Trace:
+    values, above, below = [], [], []
+    for _, row in found:
+        value, low, high = (
+            (None if row is None or is_missing(row[name]) else 100 * float(row[name]))
+            for name in (measure.value, measure.low, measure.high)
+        )
+        values.append(value)
+        above.append(0 if value is None or high is None else high - value)
+        below.append(0 if value is None or low is None else value - low)
+    known = next(row for _, row in found if row)
+    return {
+        "type": "scatter",
+        "mode": "lines+markers",
+        "name": label(known["segment"], known["segment_name"]),
+        "x": [round(at, 4) for at, _ in found],
+        "y": values,
+        "connectgaps": False,
+        "error_y": {
+            "type": "data",
+            "symmetric": False,
+            "array": above,
+            "arrayminus": below,
+            "width": 0,
+            "thickness": 1.5,
+            "color": style.colour,
+        },
+        "line": {"color": style.colour, "dash": style.dash, "width": 2},
+        "marker": {"color": style.colour, "symbol": style.symbol, "size": 9},
+        "hovertext": ["" if row is None else _told(row, measure) for _, row in found],
+        "hoverinfo": "text",
+    }
+
+
+def _told(row: Row, measure: _Measure) -> str:
+    value, low, high = (row[name] for name in (measure.value, measure.low, measure.high))
     parts = [
         text.literal(f"{row['segment']} · {row['segment_name']}"),
         text.literal(row["period"]),
     ]
-    if math.isnan(value):
+    if is_missing(value):
         parts.append(f"no rate: {count(row['sessions'])} sessions, under {FEW}")
     else:
         told = percent(value)
-        parts.append(told if math.isnan(low) else f"{told} ({percent(low)} to {percent(high)})")
-        if columns[0] == "conversion_rate":
+        parts.append(told if is_missing(low) else f"{told} ({percent(low)} to {percent(high)})")
+        if measure is _CONVERSION:
             parts.append(f"{count(row['conversions'])} of {count(row['sessions'])} sessions")
         else:
             parts.append(f"{count(row['sessions'])} sessions")
     return text.lines(*parts)
 
 
-def overall_rates(trends: pd.DataFrame) -> "pd.Series[float]":
+def overall_rates(trends: pd.DataFrame) -> dict[str, float]:
     """Return the conversion rate of all sessions of each period, in calendar order."""
     sums = trends.groupby("period", sort=False)[["conversions", "sessions"]].sum()
-    return sums["conversions"] / sums["sessions"]
+    rates = sums["conversions"] / sums["sessions"]
+    return {str(period): float(rate) for period, rate in rates.items()}
 
 
-def _all_sessions(trends: pd.DataFrame, place: dict[str, int]) -> Trace:
+def _all_sessions(trends: pd.DataFrame, calendar: Sequence[str]) -> Trace:
+    place = {period: at for at, period in enumerate(calendar)}
     rates = overall_rates(trends)
     return {
         "type": "scatter",
         "mode": "lines",
         "name": "all sessions",
-        "x": [place[period] for period in rates.index],
-        "y": [100 * rate for rate in rates],
-        "known": [100 * rate for rate in rates],
+        "x": [place[period] for period in rates],
+        "y": [100 * rate for rate in rates.values()],
         "line": {"color": palette.NEUTRAL, "dash": "dot", "width": 1.5},
         "hovertext": [
             text.lines("all sessions", text.literal(period), percent(rate))
@@ -250,14 +270,17 @@ def _numbers(ends: list[tuple[int, float, float]], top: float) -> list[Layout]:
         notes.append(
             figure.note(
                 f"<b>{segment}</b>",
-                **{"x": at, "y": height, "xanchor": "left", "xshift": 8},
+                x=at,
+                y=height,
+                xanchor="left",
+                xshift=8,
                 font={"size": 14},
             )
         )
     return notes
 
 
-def _calendar_axis(trends: pd.DataFrame, calendar: Sequence[str]) -> Layout:
+def _calendar_axis(calendar: Sequence[str]) -> Layout:
     step = math.ceil(len(calendar) / _MOST_TICKS)
     return figure.axis(
         "Period",
@@ -289,15 +312,24 @@ def _absences(
     bands = [
         {
             "type": "rect",
-            **{"x0": first - 0.45, "x1": last + 0.45, "y0": 0, "y1": 1, "yref": "y domain"},
-            **{"fillcolor": palette.BAND, "line": {"width": 0}, "layer": "below"},
+            "x0": first - 0.45,
+            "x1": last + 0.45,
+            "y0": 0,
+            "y1": 1,
+            "yref": "y domain",
+            "fillcolor": palette.BAND,
+            "line": {"width": 0},
+            "layer": "below",
         }
         for first, last in runs
     ]
     told = [
         figure.note(
             "no sessions",
-            **{"x": (first + last) / 2, "y": 0.5, "yref": "y domain", "textangle": -90},
+            x=(first + last) / 2,
+            y=0.5,
+            yref="y domain",
+            textangle=-90,
             font={"size": 11},
         )
         for first, last in runs
@@ -306,28 +338,21 @@ def _absences(
     return {"shapes": bands, "annotations": [*notes, *told]}
 
 
-def _grid(
-    trends: pd.DataFrame,
-    calendar: Sequence[str],
-    *,
-    columns: tuple[str, str, str],
-    title: str,
-    axis: str,
-) -> Figure:
+def _grid(trends: pd.DataFrame, calendar: Sequence[str], measure: _Measure, title: str) -> Figure:
     """Draw a heatmap: nobody follows more than eight lines."""
-    segments = sorted(int(one) for one in trends["segment"].unique())
-    names = dict(zip(trends["segment"], trends["segment_name"], strict=True))
-    cells = {(row["segment"], row["period"]): row for row in trends.to_dict("records")}
+    cells = {(row["segment"], row["period"]): row for row in rows_of(trends)}
+    names = {row["segment"]: row["segment_name"] for row in cells.values()}
+    segments = sorted(names)
     values, written, hovers = [], [], []
     for segment in segments:
         found = [cells.get((segment, period)) for period in calendar]
         known = [
-            None if row is None or math.isnan(row[columns[0]]) else 100 * row[columns[0]]
+            None if row is None or is_missing(row[measure.value]) else 100 * row[measure.value]
             for row in found
         ]
         values.append(known)
         written.append([f"{value:.0f}" if value is not None else "" for value in known])
-        hovers.append(["" if row is None else _told(row, columns) for row in found])
+        hovers.append(["" if row is None else _told(row, measure) for row in found])
     trace: Trace = {
         "type": "heatmap",
         "z": values,
@@ -342,14 +367,20 @@ def _grid(
         "ygap": 2,
         "colorbar": {
             "orientation": "h",
-            **{"thickness": 10, "len": 1, "y": 0, "yanchor": "top", "ypad": 60},
-            **{"outlinewidth": 0, "nticks": 5, "title": {"text": axis, "side": "top"}},
+            "thickness": 10,
+            "len": 1,
+            "y": 0,
+            "yanchor": "top",
+            "ypad": 74,
+            "outlinewidth": 0,
+            "nticks": 5,
+            "title": {"text": measure.axis, "side": "top"},
         },
     }
     if len(calendar) <= _MOST_CELLS:
         trace |= {"text": written, "texttemplate": "%{text}"}
     layout = {
-        "xaxis": _calendar_axis(trends, calendar) | {"range": [-0.5, len(calendar) - 0.5]},
+        "xaxis": _calendar_axis(calendar) | {"range": [-0.5, len(calendar) - 0.5]},
         "yaxis": figure.axis(
             tickvals=[*range(len(segments))],
             ticktext=[label(segment, names[segment], 24) for segment in segments],
@@ -386,15 +417,17 @@ def changes(
         return figure.empty("No changes of conversion: the sessions have no period", NO_PERIOD)
     rates = overall_rates(trends)
     if conversion_changes.empty:
-        only = text.shortened(rates.index[0])
+        only = text.shortened(next(iter(rates)))
         title = f"One period only ({only}): no change of conversion to explain"
         return figure.empty(title, "The sessions of one more period make a change.")
     place = {name: at for at, name in enumerate(calendar)}
     mix: list[tuple[float, float, float, str]] = []
     rate: list[tuple[float, float, float, str]] = []
-    for row in conversion_changes.to_dict("records"):
+    spans: list[tuple[int, int]] = []
+    for row in rows_of(conversion_changes):
         start, end = place[row["period_from"]], place[row["period_to"]]
-        level = 100 * float(rates[row["period_from"]])
+        spans.append((start, end))
+        level = 100 * rates[row["period_from"]]
         told = text.lines(
             text.literal(f"{row['period_from']} to {row['period_to']}"),
             f"change {points(row['change'])}",
@@ -405,7 +438,7 @@ def changes(
         rate.append(
             (start + (end - start) * 0.64, level + 100 * row["mix"], 100 * row["rate"], told)
         )
-    largest = conversion_changes.loc[conversion_changes["change"].abs().idxmax()]
+    largest = max(rows_of(conversion_changes), key=lambda row: abs(float(row["change"])))
     title = (
         f"Largest change of conversion: {text.shortened(largest['period_from'])} to "
         f"{text.shortened(largest['period_to'])}, {points(largest['change'])}; the mix of "
@@ -415,8 +448,8 @@ def changes(
         "type": "scatter",
         "mode": "markers",
         "name": "conversion of all sessions",
-        "x": [place[name] for name in rates.index],
-        "y": [100 * value for value in rates],
+        "x": [place[name] for name in rates],
+        "y": [100 * value for value in rates.values()],
         "marker": {"symbol": "line-ew", "size": 18, "line": {"width": 3, "color": palette.ACCENT}},
         "hovertext": [
             text.lines(text.literal(name), f"{percent(value)} of all sessions convert")
@@ -425,22 +458,47 @@ def changes(
         "hoverinfo": "text",
     }
     ends = [base + step for steps in (mix, rate) for _, base, step, _ in steps]
-    low, high = min([0.0, *ends]), max([*ends, *(100 * value for value in rates)])
+    low, high = min([0.0, *ends]), max([*ends, *(100 * value for value in rates.values())])
     layout: Layout = {
-        "xaxis": _calendar_axis(trends, calendar),
+        "xaxis": _calendar_axis(calendar),
         "yaxis": figure.axis(
             "Sessions that convert (%)", range=[1.08 * low, 1.1 * high or 1], nticks=6
         ),
         **_absences(trends, calendar, []),
         "showlegend": True,
-        "barmode": "overlay",
         "height": 420,
     }
     steps = [
         _steps("mix: segments grow or shrink", mix, palette.MIX, "/"),
         _steps("rate: segments convert more or less", rate, palette.RATE, ""),
     ]
-    return figure.drawn(title, [*steps, levels], layout)
+    joints: Trace = {
+        "type": "scatter",
+        "mode": "lines",
+        "x": [
+            at
+            for (first, *_), (second, *_), row in zip(mix, rate, spans, strict=True)
+            for at in (row[0], first, None, first, second, None, second, row[1], None)
+        ],
+        "y": [
+            level
+            for (_, start, step, _), (_, middle, last, _) in zip(mix, rate, strict=True)
+            for level in (
+                start,
+                start,
+                None,
+                start + step,
+                middle,
+                None,
+                *[middle + last] * 2,
+                None,
+            )
+        ],
+        "line": {"color": palette.NEUTRAL, "width": 1},
+        "hoverinfo": "skip",
+        "showlegend": False,
+    }
+    return figure.drawn(title, [joints, *steps, levels], layout)
 
 
 def _steps(
@@ -455,10 +513,7 @@ def _steps(
         "width": 0.26,
         "marker": {
             "color": colour,
-            "pattern": {
-                **{"shape": pattern, "fillmode": "overlay", "size": 6, "solidity": 0.25},
-                "fgcolor": "rgba(255, 255, 255, 0.8)",
-            },
+            "pattern": figure.pattern(pattern),
         },
         "hovertext": [told for _, _, _, told in steps],
         "hoverinfo": "text",

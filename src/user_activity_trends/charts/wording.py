@@ -5,55 +5,67 @@ A no-break space keeps a number and its unit on one line.
 
 import math
 
-NONE = "–"  # noqa: RUF001 (a dash stands for what is not there)
+NONE = "\N{EN DASH}"
+"""Stands for what is not there."""
+
 _SPACE = "\N{NO-BREAK SPACE}"
-_MINUS = "\N{MINUS SIGN}"
+
+
+def minus(written: str) -> str:
+    r"""Write a minus sign where a number has a hyphen.
+
+    >>> minus("-3") == "\N{MINUS SIGN}3"
+    True
+    """
+    return written.replace("-", "\N{MINUS SIGN}")
 
 
 def count(number: float) -> str:
     """Write a whole number.
 
-    >>> count(12330), count(-3)
-    ('12,330', '−3')
+    >>> count(12330), count(0.6)
+    ('12,330', '1')
     """
-    return f"{round(number):,}".replace("-", _MINUS)
+    return minus(f"{round(number):,}")
 
 
 def percent(share: float | None, digits: int = 1) -> str:
-    """Write a share; one that is missing is a dash.
+    r"""Write a share; one that is missing is a dash.
 
-    >>> percent(0.1547).replace("\\N{NO-BREAK SPACE}", " "), percent(float("nan"))
-    ('15.5 %', '–')
+    >>> percent(0.1547).replace("\N{NO-BREAK SPACE}", " "), percent(float("nan")) == NONE
+    ('15.5 %', True)
     """
     if share is None or math.isnan(share):
         return NONE
-    return f"{100 * share:.{digits}f}{_SPACE}%".replace("-", _MINUS)
+    return minus(f"{100 * share:.{digits}f}{_SPACE}%")
 
 
 def points(difference: float) -> str:
-    """Write the difference of two shares, in percentage points.
+    r"""Write the difference of two shares, in percentage points.
 
-    >>> points(0.044).replace("\\N{NO-BREAK SPACE}", " "), points(-0.00004)[:-7]
+    >>> points(0.044).replace("\N{NO-BREAK SPACE}", " "), points(-0.00004)[:3]
     ('+4.4 points', '0.0')
     """
     written = f"{100 * difference:+.1f}"
     written = "0.0" if written in {"+0.0", "-0.0"} else written
-    return f"{written}{_SPACE}points".replace("-", _MINUS)
+    return minus(f"{written}{_SPACE}points")
 
 
 def number(value: float | None) -> str:
     """Write a measurement with three digits that count, or all that are before the point.
 
-    >>> number(1509.99), number(7.9213), number(0.00444), number(0), number(-12.34)
-    ('1,510', '7.92', '0.00444', '0', '−12.3')
+    >>> number(1509.99), number(7.9213), number(0.00444), number(0), number(12.34)
+    ('1,510', '7.92', '0.00444', '0', '12.3')
+    >>> number(25.0)
+    '25'
     """
     if value is None or math.isnan(value):
         return NONE
-    if value == 0:
-        return "0"
+    if value == round(value):
+        return count(value)
     digits = max(0, 2 - math.floor(math.log10(abs(value))))
     written = f"{value:.2e}" if digits > 6 else f"{value:,.{digits}f}"  # noqa: PLR2004
-    return written.replace("-", _MINUS)
+    return minus(written)
 
 
 def p_value(value: float) -> str:

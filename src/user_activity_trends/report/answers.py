@@ -7,9 +7,9 @@ from typing import Any
 
 import pandas as pd
 
+from user_activity_trends.charts.rows import is_missing, rows_of
 from user_activity_trends.charts.trends import NO_PERIOD, largest_move, overall_rates
-from user_activity_trends.charts.wording import count, percent, points, sentence, some
-from user_activity_trends.report.tables import rows_of
+from user_activity_trends.charts.wording import NONE, count, percent, points, sentence, some
 from user_activity_trends.sessions.columns import ColumnsParams
 
 
@@ -66,7 +66,8 @@ def _periods(trends: pd.DataFrame, calendar: Sequence[str], column: str) -> str:
     if len(present) == 1:
         told = f"They are from one period, {present[0]} ({column})"
     else:
-        told = f"They are from {some(len(present), 'period')}, {present[0]} to {present[-1]} ({column})"
+        of = some(len(present), "period")
+        told = f"They are from {of}, {present[0]} to {present[-1]} ({column})"
     absent = [period for period in calendar if period not in set(present)]
     if not absent:
         return f"{told}."
@@ -102,11 +103,11 @@ def what_changed(changes: pd.DataFrame, trends: pd.DataFrame, columns: ColumnsPa
         )
     if columns.period is None or trends.empty:
         told = [f"The sessions have no period: {NO_PERIOD}."]
-    elif trends["period"].nunique() == 1:
+    elif len(set(trends["period"])) == 1:
         told = ["There is one period only: nothing to compare it with."]
     else:
         told.append("Conversion is not known: columns.outcome is not set.")
-    figure = "–" if share is None else points(share["after"] - share["before"])  # noqa: RUF001
+    figure = NONE if share is None else points(share["after"] - share["before"])
     unit = (
         "no change to tell"
         if share is None
@@ -118,19 +119,20 @@ def what_changed(changes: pd.DataFrame, trends: pd.DataFrame, columns: ColumnsPa
 def can_i_trust_it(choice: dict[str, Any], curve: pd.DataFrame, profiles: pd.DataFrame) -> Answer:
     """Say how reproducible the segments are, and what to be careful about."""
     k = int(choice["k"])
-    told = [sentence(str(choice["verdict"]).strip())]
+    told = [str(choice["verdict"]).strip()]
     chosen = curve[curve["k"] == k]
     mean = float(chosen["stability_mean"].iloc[0]) if len(chosen) else float("nan")
     least = float(chosen["stability_min"].iloc[0]) if len(chosen) else float("nan")
-    figure, unit = "–", "stability was not measured"  # noqa: RUF001
-    if mean == mean:  # noqa: PLR0124 (not NaN)
+    figure, unit = NONE, "stability was not measured"
+    if not is_missing(mean):
         figure = f"{mean:.2f}"
         unit = f"agreement of {count(choice['resamples'])} resamples (1: the same each time)"
         told.append(
             f"Over {count(choice['resamples'])} resamples the adjusted Rand index at k = {k} is "
             f"{mean:.3f} on average and {least:.3f} at worst."
         )
-        weakest = profiles.loc[profiles["stability"].idxmin()]
+        known = [row for row in rows_of(profiles) if not is_missing(row["stability"])]
+        weakest = min(known, key=lambda row: float(row["stability"]))
         told.append(
             f"The least stable is segment {weakest['segment']}: it overlaps with itself by "
             f"{weakest['stability']:.2f} (mean Jaccard index)."

@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -12,11 +11,10 @@ import pandas as pd
 
 from user_activity_trends.charts import palette
 from user_activity_trends.charts.figure import Figure
+from user_activity_trends.charts.rows import rows_of
 from user_activity_trends.charts.trends import FEW, NO_OUTCOME, NO_PERIOD
 from user_activity_trends.charts.wording import count, percent, sentence, some
 from user_activity_trends.report import answers, plots, sources, tables
-from user_activity_trends.report.answers import Answer
-from user_activity_trends.report.plots import Plot
 from user_activity_trends.sessions.columns import ColumnsParams
 
 SECTIONS = (
@@ -34,39 +32,53 @@ SECTIONS = (
 _HOW: dict[str, tuple[str, tuple[str, ...]]] = {
     "sizes_chart": ("One bar a segment, the largest first.", ("segment_profiles",)),
     "profiles_chart": (
-        "One column a segment, one row a feature: blue is below the mean of all sessions, orange "
-        "above it.",
+        (
+            "One column a segment, one row a feature: blue is below the mean of all sessions, "
+            "orange above it."
+        ),
         ("segment_profiles",),
     ),
     "sessions_map": (
-        "One mark a session of a sample; the boxes are the segments' centres. Distance on the "
-        "map is part of the distance that the model sees.",
+        (
+            "One mark a session of a sample; the boxes are the segments' centres. Distance on the "
+            "map is part of the distance that the model sees."
+        ),
         ("scaled_features", "session_segments"),
     ),
     "elbow_chart": (
-        "Above: the smaller the error, the tighter the segments; it falls with every segment, and "
-        "bends where more bring little. Below: what each criterion votes for, and what it would "
-        "vote for if the columns were shuffled.",
+        (
+            "Above: the smaller the error, the tighter the segments; it falls with every "
+            "segment, and bends where more bring little. Below: what each criterion votes for, "
+            "and what it would vote for if the columns were shuffled."
+        ),
         ("elbow_curve", "cluster_choice"),
     ),
     "stability_chart": (
-        "Above: how alike the segments of resamples are, 1 is the same each time. Below: how much "
-        "of each segment is found again.",
+        (
+            "Above: how alike the segments of resamples are, 1 is the same each time. Below: how"
+            " much of each segment is found again."
+        ),
         ("elbow_curve", "segment_profiles"),
     ),
     "shares_chart": (
-        "Each period's sessions by segment; bars are 95 % intervals, grey bands periods without "
-        "sessions.",
+        (
+            "Each period's sessions by segment; bars are 95 % intervals, grey bands periods "
+            "without sessions."
+        ),
         ("segment_trends",),
     ),
     "conversions_chart": (
-        f"Bars are 95 % intervals; crosses on the axis are segments with under {FEW} sessions, "
-        "too few for a rate; grey bands are periods without sessions.",
+        (
+            f"Bars are 95 % intervals; crosses on the axis are segments with under {FEW} sessions, "
+            "too few for a rate; grey bands are periods without sessions."
+        ),
         ("segment_trends",),
     ),
     "changes_chart": (
-        "From one period's conversion to the next in two steps: what the mix of segments accounts "
-        "for, and what their rates account for.",
+        (
+            "From one period's conversion to the next in two steps: what the mix of segments "
+            "accounts for, and what their rates account for."
+        ),
         ("conversion_changes", "segment_trends"),
     ),
     "quality_chart": ("Rows of the file, and why some were refused.", ("data_quality",)),
@@ -77,40 +89,54 @@ CHARTS = tuple(_HOW)
 _METHOD = (
     (
         "Segments",
-        "k-means (Lloyd 1982) from k-means++ starts (Arthur and Vassilvitskii 2007) on the scaled "
-        "features; 1 is the largest segment.",
+        (
+            "k-means (Lloyd 1982) from k-means++ starts (Arthur and Vassilvitskii 2007) on the "
+            "scaled features; 1 is the largest segment."
+        ),
     ),
     (
         "Choice of k",
-        "Elbow: kneedle (Satopää et al. 2011). Silhouette: Rousseeuw 1987. Davies and Bouldin "
-        "1979. Caliński and Harabasz 1974. Prediction strength: Tibshirani and Walther 2005.",
+        (
+            "Elbow: kneedle (Satopää et al. 2011). Silhouette: Rousseeuw 1987. Davies and Bouldin "
+            "1979. Caliński and Harabasz 1974. Prediction strength: Tibshirani and Walther 2005."
+        ),
     ),
     (
         "Stability",
-        "Sessions are drawn anew with replacement and segmented again; the adjusted Rand index "
-        "(Hubert and Arabie 1985) tells how alike the two results are, the Jaccard index how much "
-        "of a segment is found again (Hennig 2007: 0.75 and more is stable).",
+        (
+            "Sessions are drawn anew with replacement and segmented again; the adjusted Rand "
+            "index (Hubert and Arabie 1985) tells how alike the two results are, the Jaccard "
+            "index how much of a segment is found again (Hennig 2007: 0.75 and more is stable)."
+        ),
     ),
     (
         "Shuffled columns",
-        "Each column is shuffled by itself, which leaves its values and takes away all groups: a "
-        "criterion that still votes says little.",
+        (
+            "Each column is shuffled by itself, which leaves its values and takes away all "
+            "groups: a criterion that still votes says little."
+        ),
     ),
     ("Intervals", "95 % score intervals of a proportion (Wilson 1927)."),
     (
         "Mix and rate",
-        "The change of a rate split symmetrically into what the composition and what the rates "
-        "account for (Kitagawa 1955); the two add up to the change.",
+        (
+            "The change of a rate split symmetrically into what the composition and what the rates "
+            "account for (Kitagawa 1955); the two add up to the change."
+        ),
     ),
     (
         "Trend tests",
-        "Cochran 1954 and Armitage 1955, p-values adjusted after Holm 1979. A trend over the "
-        "periods of one year is no season: a season shows only where years repeat.",
+        (
+            "Cochran 1954 and Armitage 1955, p-values adjusted after Holm 1979. A trend over the "
+            "periods of one year is no season: a season shows only where years repeat."
+        ),
     ),
     (
         "Map",
-        "The first two principal components (Pearson 1901) of a sample of at most 2,000 sessions, "
-        "in scaled units.",
+        (
+            "The first two principal components (Pearson 1901) of a sample of at most 2,000 "
+            "sessions, in scaled units."
+        ),
     ),
 )
 
@@ -206,7 +232,7 @@ def _told(
 ) -> dict[str, Any]:
     profiles, quality = results.segment_profiles, results.data_quality
     choice, trends = results.cluster_choice, results.segment_trends
-    segments = [_segment(row) for row in tables.rows_of(profiles)]
+    segments = [_segment(row) for row in rows_of(profiles)]
     return {
         "sections": SECTIONS,
         "file": answers.file_name(quality),
@@ -222,7 +248,7 @@ def _told(
         },
         "segments": segments,
         "styles": {one.number: palette.style(one.number, len(segments)) for one in segments},
-        "verdict": sentence(str(choice["verdict"]).strip()),
+        "verdict": str(choice["verdict"]).strip(),
         "warnings": [str(one["message"]) for one in choice.get("warnings") or []],
         "restarts": _restarts(choice, results.training_metrics),
         "trend_notes": _trend_notes(trends, calendar, columns),
@@ -258,8 +284,9 @@ def _segment(row: dict[str, Any]) -> _Segment:
         rule = "No rule in words was found."
     else:
         rule = (
-            f"{sentence(rule.rstrip('.'))}. Of the sessions that fulfil it {percent(row['rule_precision'])} "
-            f"are in the segment; of the segment's sessions {percent(row['rule_recall'])} fulfil it."
+            f"{sentence(rule.rstrip('.'))}. Of the sessions that fulfil it "
+            f"{percent(row['rule_precision'])} are in the segment; of the segment's sessions "
+            f"{percent(row['rule_recall'])} fulfil it."
         )
     return _Segment(int(row["segment"]), str(row["segment_name"]), told, rule)
 

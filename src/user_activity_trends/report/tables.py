@@ -1,15 +1,14 @@
 """The page's tables: what a person reads in each cell, and what is copied."""
 
-import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
 
-from user_activity_trends.charts import palette
+from user_activity_trends.charts.rows import is_missing, rows_of
 from user_activity_trends.charts.trends import FEW
-from user_activity_trends.charts.wording import NONE, count, number, p_value, percent, points
+from user_activity_trends.charts.wording import NONE, count, minus, number, p_value, percent, points
 from user_activity_trends.report.sources import Source, source
 from user_activity_trends.sessions.columns import ColumnsParams
 
@@ -46,16 +45,14 @@ class Table:
 
 
 def _number(value: Any, written: Callable[[Any], str], *, muted: bool = False) -> Cell:
-    missing = value is None or (isinstance(value, float) and math.isnan(value))
-    if missing:
+    if is_missing(value):
         return Cell(NONE, "", muted=True)
     plain = int(value) if isinstance(value, float) and value.is_integer() else value
     return Cell(written(value), str(plain), muted=muted)
 
 
 def _text(value: Any, *, head: bool = False, muted: bool = False) -> Cell:
-    missing = value is None or (isinstance(value, float) and math.isnan(value))
-    written = "" if missing else str(value)
+    written = "" if is_missing(value) else str(value)
     return Cell(written or NONE, written, muted=muted, head=head)
 
 
@@ -63,11 +60,6 @@ def _segment(row: dict[str, Any], *, head: bool = True, named: bool = True) -> l
     number = str(int(row["segment"]))
     cells = [Cell(number, number, head=head, swatch=int(row["segment"]))]
     return [*cells, _text(row["segment_name"])] if named else cells
-
-
-def rows_of(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return a table's rows as dictionaries."""
-    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
 
 
 def _cut(rows: list[list[Cell]]) -> tuple[list[list[Cell]], int]:
@@ -144,7 +136,7 @@ def features(table: pd.DataFrame, columns: ColumnsParams) -> Table:
 
 
 def _signed(value: float) -> str:
-    return f"{value:+.2f}".replace("-", "\N{MINUS SIGN}")
+    return minus(f"{value:+.2f}")
 
 
 def typical(table: pd.DataFrame) -> Table:
@@ -222,8 +214,9 @@ def trends(table: pd.DataFrame, calendar: Sequence[str]) -> Table:
     rows = []
     for period in calendar:
         if period not in by_period:
-            absent = [Cell(NONE, "", muted=True)] * (width + 1)
-            rows.append([_text(period, head=True), Cell("no sessions", "", muted=True), *absent])
+            gap = Cell(NONE, "", muted=True)
+            told = Cell("no sessions", "no sessions", muted=True)
+            rows.append([_text(period, head=True), gap, told, *[gap] * width])
         for row in by_period.get(period, []):
             first = [_text(period, head=True), *_segment(row, head=False)]
             rows.append([*first, *_counted(row, with_outcome=with_outcome)])
@@ -257,7 +250,7 @@ def _counted(row: dict[str, Any], *, with_outcome: bool) -> list[Cell]:
 
 
 def _interval(low: float, high: float) -> Cell:
-    if math.isnan(low) or math.isnan(high):
+    if is_missing(low) or is_missing(high):
         return Cell(NONE, "", muted=True)
     return Cell(f"{percent(low)} to {percent(high)}", f"{low} to {high}")
 
@@ -425,9 +418,3 @@ def ranges(data_quality: dict[str, Any]) -> Table:
         rows,
         source("data_quality"),
     )
-
-
-def swatches(segments: Iterable[int]) -> dict[int, str]:
-    """Return the colour of each segment's number."""
-    known = [*segments]
-    return {one: palette.style(one, len(known)).colour for one in known}
