@@ -121,6 +121,11 @@ class NewSessionSegments(pa.DataFrameModel):
 class TypicalSessions(pa.DataFrameModel):
     """The sessions nearest the centroid of each segment; ``rank`` 1 is the nearest."""
 
+    class Config:
+        """A segment has each rank once."""
+
+        unique = ("segment", "rank")
+
     segment: Series[int] = pa.Field(ge=1)
     segment_name: Series[str]
     rank: Series[int] = pa.Field(ge=1)
@@ -142,15 +147,31 @@ class _Counted(pa.DataFrameModel):
     ci_low: Series[float] | None = pa.Field(nullable=True, ge=0, le=1, coerce=True)
     ci_high: Series[float] | None = pa.Field(nullable=True, ge=0, le=1, coerce=True)
 
+    @pa.dataframe_check
+    @classmethod
+    def conversions_are_of_sessions(cls, table: pd.DataFrame) -> "bool | pd.Series[bool]":
+        """Check that no more sessions converted than there were."""
+        return "conversions" not in table or table["conversions"] <= table["sessions"]
+
 
 class SegmentTrends(_Counted):
     """One row a period and segment, in calendar order."""
+
+    class Config:
+        """A period has each segment once."""
+
+        unique = ("period", "segment")
 
     period: Series[str] = pa.Field(coerce=True)
 
 
 class SegmentBreakdowns(_Counted):
     """One row a dimension, value and segment."""
+
+    class Config:
+        """A value has each segment once."""
+
+        unique = ("dimension", "value", "segment")
 
     dimension: Series[str] = pa.Field(coerce=True)
     value: Series[str] = pa.Field(coerce=True, nullable=True)
@@ -175,6 +196,11 @@ class ConversionChanges(pa.DataFrameModel):
 class TrendTests(pa.DataFrameModel):
     """One row a segment and measure (``share`` or ``conversion_rate``)."""
 
+    class Config:
+        """A segment has each test once."""
+
+        unique = ("segment", "measure")
+
     segment: Series[int] = pa.Field(ge=1, coerce=True)
     segment_name: Series[str] = pa.Field(coerce=True)
     measure: Series[str] = pa.Field(coerce=True, isin=["share", "conversion_rate"])
@@ -186,6 +212,11 @@ class TrendTests(pa.DataFrameModel):
 
 class SegmentMigrations(pa.DataFrameModel):
     """From one session of a user to the next: where users go."""
+
+    class Config:
+        """A pair of segments is there once."""
+
+        unique = ("segment_from", "segment_to")
 
     segment_from: Series[int] = pa.Field(ge=1, coerce=True)
     segment_to: Series[int] = pa.Field(ge=1, coerce=True)
