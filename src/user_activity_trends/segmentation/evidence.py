@@ -1,65 +1,111 @@
 """Everything that speaks for or against each number of clusters, gathered in one place."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
+from user_activity_trends.segmentation import references, stability
+from user_activity_trends.segmentation.fits import seed
 from user_activity_trends.segmentation.model import Matrix
-from user_activity_trends.segmentation.references import permuted_curves
 from user_activity_trends.segmentation.selection import collect_votes
-from user_activity_trends.segmentation.stability import bootstrap, prediction_strength
 from user_activity_trends.segmentation.sweep import Sweep
 
+EXAMINED_ROWS = 20_000
+"""Where there are more sessions, so many, drawn once, stand for all in resamples and references."""
 PERMUTED = ("sse", "silhouette", "davies_bouldin", "calinski_harabasz")
+"""What is measured on shuffled copies too."""
+_EXAMINED = 5
 
 
 class Evidence(BaseModel):
-    """What does not fit into one number a k."""
+    """What is known beside one number a k (``cluster_evidence``)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     resamples: int
+    """Bootstrap samples; 0: neither resamples nor references were made."""
+    examined: int
+    """Sessions from which resamples and references were made."""
     sizes: dict[int, list[int]]
     """k: sessions in each cluster, the largest first."""
-    jaccard: dict[int, list[float]]
-    """k: mean Jaccard index of each cluster, the largest first; empty without resamples."""
     variance_shares: dict[str, float]
     """Feature: its share of the variance of the scaled features."""
-    permuted_votes: list[dict[str, int | None]]
-    """What each criterion says on each shuffled copy."""
+    jaccard: dict[int, list[float]] = {}
+    """k: mean Jaccard index of each cluster, the largest cluster first."""
+    permuted_votes: list[dict[str, int | None]] = []
+    """The k of each criterion on each shuffled copy."""
+    reference_silhouettes: dict[int, float] = {}
+    """k: the highest silhouette on any of the references, shuffled or correlated."""
 
 
 def gather(
     scaled: Matrix, names: Sequence[str], swept: Sweep, resamples: int, random_state: int
 ) -> tuple[pd.DataFrame, Evidence]:
-    """Put each partition to the test."""
-    curve = swept.curve.set_index("k")
-    counts = list(swept.partitions)
-    orders = {k: np.argsort(-found.sizes, kind="stable") for k, found in swept.partitions.items()}
-    if resamples:
-        stable = bootstrap(scaled, swept.partitions, resamples, random_state)
-        strength = prediction_strength(scaled, counts, random_state)
-        permuted = permuted_curves(scaled, counts, random_state)
-    else:
-        stable, strength, permuted = {}, {}, []
-    curve["stability_mean"] = pd.Series(
-        {k: one.ari.mean() for k, one in stable.items()}, dtype=float
-    )
-    curve["stability_min"] = pd.Series({k: one.ari.min() for k, one in stable.items()}, dtype=float)
-    curve["prediction_strength"] = pd.Series(strength, dtype=float)
-    together = (
-        pd.concat(permuted).groupby("k").mean() if permuted else pd.DataFrame(columns=PERMUTED)
-    )
-    for name in PERMUTED:
-        curve[f"permuted_{name}"] = together[name].astype(float)
+    """Put each partition of a sweep to the test.
+
+    Args:
+        scaled: Sessions in scaled units, shape (sessions, features).
+        names: Names of the features.
+        swept: The sweep of these sessions.
+        resamples: Bootstrap samples; 0 for neither resamples nor references.
+        random_state: Seed.
+
+    Returns:
+        The sweep's curve with ``stability_mean`` and ``stability_min`` (adjusted Rand
+        index over the resamples), ``prediction_strength``, and ``permuted_<score>``
+        (mean over shuffled copies; the sum of squares as if of all sessions),
+        all NaN without resamples. And the rest.
+    """
     spread = scaled.var(axis=0)
-    gathered = Evidence(
+    partitions = swept.partitions
+    orders = {k: np.argsort(-one.sizes, kind="stable") for k, one in partitions.items()}
+    rows = _examined(len(scaled), random_state) if resamples else np.arange(0)
+    known = Evidence(
         resamples=resamples,
-        sizes={k: found.sizes[orders[k]].tolist() for k, found in swept.partitions.items()},
-        jaccard={k: one.jaccard[orders[k]].tolist() for k, one in stable.items()},
+        examined=len(rows),
+        sizes={k: one.sizes[orders[k]].tolist() for k, one in partitions.items()},
         variance_shares=dict(zip(names, (spread / spread.sum()).tolist(), strict=True)),
-        permuted_votes=[collect_votes(one) for one in permuted],
     )
-    return curve.reset_index(), gathered
+    columns = ["stability_mean", "stability_min", "prediction_strength"]
+    curve = swept.curve.assign(
+        **dict.fromkeys([*columns, *(f"permuted_{name}" for name in PERMUTED)], np.nan)
+    )
+    if not resamples:
+        return curve, known
+
+    points, counts = np.ascontiguousarray(scaled[rows]), list(partitions)
+    stable = stability.bootstrap(
+        points, {k: one.labels[rows] for k, one in partitions.items()}, resamples, random_state
+    )
+    strength = stability.prediction_strength(points, counts, random_state)
+    permuted = references.permuted_curves(points, counts, random_state)
+    correlated = references.correlated_curves(points, counts, random_state)
+    means = pd.concat(permuted).groupby("k").mean()
+    means["sse"] *= len(scaled) / len(points)
+    curve["stability_mean"] = curve["k"].map({k: one.ari.mean() for k, one in stable.items()})
+    curve["stability_min"] = curve["k"].map({k: one.ari.min() for k, one in stable.items()})
+    curve["prediction_strength"] = curve["k"].map(strength)
+    for name in PERMUTED:
+        curve[f"permuted_{name}"] = curve["k"].map(means[name])
+    return curve, known.model_copy(
+        update={
+            "jaccard": {k: one.jaccard[orders[k]].tolist() for k, one in stable.items()},
+            "permuted_votes": [collect_votes(one) for one in permuted],
+            "reference_silhouettes": _highest([*permuted, *correlated]),
+        }
+    )
+
+
+def _examined(sessions: int, random_state: int) -> "np.ndarray[tuple[int], np.dtype[np.intp]]":
+    rows = np.arange(sessions)
+    if sessions <= EXAMINED_ROWS:
+        return rows
+    draw = np.random.default_rng(seed(random_state, _EXAMINED))
+    return np.sort(draw.choice(rows, EXAMINED_ROWS, replace=False))
+
+
+def _highest(curves: Iterable[pd.DataFrame]) -> dict[int, float]:
+    highest = pd.concat(curves).groupby("k")["silhouette"].max().dropna()
+    return dict(zip(highest.index.tolist(), highest.tolist(), strict=True))

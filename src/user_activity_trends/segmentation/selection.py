@@ -1,6 +1,8 @@
 """Choose the number of clusters from what the sweep recorded."""
 
+import math
 from collections import Counter
+from collections.abc import Mapping
 from typing import Literal
 
 import pandas as pd
@@ -8,6 +10,20 @@ import pandas as pd
 from user_activity_trends.errors import DegenerateDataError, NoElbowError
 
 Method = Literal["elbow", "silhouette", "consensus", "fixed"]
+
+REPRODUCIBLE = ("stability", "prediction_strength")
+"""Criteria that ask whether the segments come back."""
+STABLE = 0.75
+"""Mean adjusted Rand index below which no number of clusters is called stable."""
+NEARLY = 0.01
+"""Mean adjusted Rand indices that differ by less are as good as equal."""
+STRONG = 0.9
+"""Prediction strength from which k gets its vote."""
+PREDICTABLE = 0.8
+"""Prediction strength below which clusters are not called natural groups."""
+CLEAR = 0.05
+"""What a silhouette must be above that of every reference. Measured: without groups at most
+0.04 for any k, with groups six standard deviations apart at least 0.11."""
 
 
 def find_elbow(curve: pd.DataFrame) -> int | None:
@@ -32,37 +48,90 @@ def find_elbow(curve: pd.DataFrame) -> int | None:
     return int(elbow) if elbow is not None and elbow > 1 else None
 
 
+def elbow_ranges(curve: pd.DataFrame) -> list[dict[str, int | None]]:
+    """Find the elbow over up to four ranges of k, from the same curve.
+
+    An elbow depends on where the curve begins and ends. For k = 1..10 the
+    ranges are 1..6, 1..8, 1..10 and 2..10.
+
+    Args:
+        curve: Columns ``k`` and ``sse``, ordered by ``k``.
+
+    Returns:
+        ``k_min``, ``k_max`` and ``elbow`` of each range that differs from the
+        others; a range of one or two k has no elbow.
+    """
+    counts = [int(k) for k in curve["k"]]
+    first, last = counts[0], counts[-1]
+    wanted = [(first, counts[math.ceil(share * len(counts)) - 1]) for share in (0.6, 0.8, 1)]
+    wanted += [(first + 1, last)] if last > first else []
+    found = []
+    for low, high in dict.fromkeys(wanted):
+        part = curve[(curve["k"] >= low) & (curve["k"] <= high)]
+        found.append({"k_min": low, "k_max": high, "elbow": find_elbow(part)})
+    return found
+
+
 def collect_votes(curve: pd.DataFrame) -> dict[str, int | None]:
     """Ask each criterion for its k.
 
     Args:
-        curve: The result of ``sweep``.
+        curve: The result of the sweep, with or without ``stability_mean`` and
+            ``prediction_strength``.
 
     Returns:
-        The k of ``elbow``, ``silhouette``, ``davies_bouldin`` and
-        ``calinski_harabasz``; None from a criterion that is not defined for
-        any k, or finds none.
+        The k of ``elbow``; of ``silhouette``, ``davies_bouldin`` and
+        ``calinski_harabasz`` (the best score); of ``stability`` (the largest k
+        whose mean adjusted Rand index is within 0.01 of the best, if that is
+        0.75 or more); and of ``prediction_strength`` (the largest k that has
+        0.9 or more; Tibshirani and Walther 2005 advise 0.8 to 0.9). None from a
+        criterion that is not defined for any k, or finds none.
     """
     votes = {"elbow": find_elbow(curve)}
     for name, best in (("silhouette", 1), ("davies_bouldin", -1), ("calinski_harabasz", 1)):
         score = best * curve[name]
         votes[name] = int(curve["k"].iloc[int(score.argmax())]) if score.notna().any() else None
-    votes |= {"stability": None, "prediction_strength": None}
+    votes |= dict.fromkeys(REPRODUCIBLE)
+    if "stability_mean" in curve:
+        stable, strong = curve["stability_mean"], curve["prediction_strength"]
+        near = stable >= max(stable.max() - NEARLY, STABLE)
+        votes["stability"] = _largest(curve["k"][near])
+        votes["prediction_strength"] = _largest(curve["k"][strong >= STRONG])
     return votes
 
 
-def elbow_ranges(curve: pd.DataFrame) -> list[dict[str, int | None]]:
-    """Find the elbow over several ranges of k."""
-    first, last = int(curve["k"].iloc[0]), int(curve["k"].iloc[-1])
-    ranges = dict.fromkeys(
-        (low, high)
-        for low, high in ((first, 6), (first, 8), (first, last), (max(first, 2), last))
-        if low < high <= last
-    )
-    return [
-        {"k_min": low, "k_max": high, "elbow": find_elbow(curve[curve["k"].between(low, high)])}
-        for low, high in ranges
-    ]
+def _largest(counts: "pd.Series[int]") -> int | None:
+    return int(counts.max()) if len(counts) else None
+
+
+def excess_silhouettes(curve: pd.DataFrame, references: Mapping[int, float]) -> dict[int, float]:
+    """Return how far each silhouette is above the highest one without groups.
+
+    Args:
+        curve: Columns ``k`` and ``silhouette``.
+        references: k: the highest silhouette on any reference.
+
+    Returns:
+        k: the difference, where both are defined.
+    """
+    both = ((int(k), own) for k, own in zip(curve["k"], curve["silhouette"], strict=True))
+    return {k: own - references[k] for k, own in both if k in references and not math.isnan(own)}
+
+
+def natural_counts(curve: pd.DataFrame, references: Mapping[int, float]) -> list[int]:
+    """Find the numbers of clusters that are more than a cut through one cloud.
+
+    Args:
+        curve: Columns ``k``, ``silhouette`` and ``prediction_strength``.
+        references: k: the highest silhouette on any reference.
+
+    Returns:
+        Each k whose silhouette is above that of every reference by 0.05 or more,
+        and whose prediction strength is 0.8 or more.
+    """
+    excess = excess_silhouettes(curve, references)
+    strength = dict(zip(curve["k"], curve["prediction_strength"], strict=True))
+    return [k for k, more in excess.items() if more >= CLEAR and strength[k] >= PREDICTABLE]
 
 
 def choose(
@@ -77,9 +146,10 @@ def choose(
     Args:
         votes: What each criterion says.
         counts: The cluster counts that were tried.
-        method: ``elbow`` and ``silhouette`` follow that criterion, ``consensus``
-            takes the k with the most votes (the smallest of equals), ``fixed``
-            takes ``n_clusters``.
+        method: ``elbow`` and ``silhouette`` follow that criterion; ``consensus``
+            takes the k with the most votes, where ``stability`` and
+            ``prediction_strength``, which saw the sessions vary, have two each
+            (of equals their k, else the smallest); ``fixed`` takes ``n_clusters``.
         n_clusters: k for ``fixed``.
         fallback: Method to use if there is no elbow.
 
@@ -108,11 +178,7 @@ def choose(
             )
             raise DegenerateDataError(msg)
         return n_clusters, method
-    if method == "consensus":
-        tally = Counter(k for k in votes.values() if k is not None)
-        k = min(tally, key=lambda k: (-tally[k], k), default=None)
-    else:
-        k = votes[method]
+    k = _consensus(votes) if method == "consensus" else votes[method]
     if k is None:
         msg = (
             f"clustering.selection.method = {method}, but it is not defined for "
@@ -122,22 +188,11 @@ def choose(
     return k, method
 
 
-def verdict(
-    k: int, method: Method, asked: Method, votes: dict[str, int | None], counts: list[int]
-) -> str:
-    """Say in words how k was chosen and who disagrees."""
-    reason = {
-        "elbow": f"the curve for k = {counts[0]}..{counts[-1]} bends most there",
-        "silhouette": "the silhouette is highest there",
-        "consensus": "most criteria vote for it",
-        "fixed": "clustering.selection.n_clusters says so",
-    }[method]
-    start = f"k = {k}: {reason}"
-    if method != asked:
-        start += f" (fallback: no {asked} was found)"
-    others = {name: vote for name, vote in votes.items() if name != method and vote is not None}
-    if not others:
-        return f"{start}."
-    said = ", ".join(f"{name.replace('_', '-')} {vote}" for name, vote in others.items())
-    agree = "the other criteria agree" if set(others.values()) == {k} else "other criteria"
-    return f"{start}; {agree}: {said}."
+def _consensus(votes: dict[str, int | None]) -> int | None:
+    tally: Counter[int] = Counter()
+    reproduced: Counter[int] = Counter()
+    for name, k in votes.items():
+        if k is not None:
+            tally[k] += 2 if name in REPRODUCIBLE else 1
+            reproduced[k] += name in REPRODUCIBLE
+    return min(tally, key=lambda k: (-tally[k], -reproduced[k], k), default=None)

@@ -2,19 +2,15 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from user_activity_trends.errors import DegenerateDataError
 from user_activity_trends.segmentation.fits import Partition, fit
 from user_activity_trends.segmentation.model import Matrix
-from user_activity_trends.segmentation.threads import one_thread
-
-SILHOUETTE_ROWS = 2_000
-"""Rows on which the silhouette is measured: all rows would cost seconds a k."""
+from user_activity_trends.segmentation.scores import measure
+from user_activity_trends.segmentation.threads import small_fits
 
 
 def candidate_counts(scaled: Matrix, k_min: int, k_max: int) -> range:
@@ -63,88 +59,30 @@ def sweep(scaled: Matrix, counts: Iterable[int], restarts: int, random_state: in
     Returns:
         A curve of one row a k, up to the last for which k-means can tell so many
         sessions apart: ``k``; ``sse``, the sum of squared distances to the
-        nearest centroid in scaled units; the scores of ``PartitionScores``; and
+        nearest centroid in scaled units; ``silhouette``,
+        ``davies_bouldin`` and ``calinski_harabasz``; and
         ``smallest_share``, the share of sessions in the smallest cluster. And
         the partitions themselves.
 
     Raises:
         DegenerateDataError: k-means cannot tell even the first number apart.
     """
-    rows = []
     partitions: dict[int, Partition] = {}
-    judge = PartitionScores(scaled, random_state)
-    with one_thread():
+    with small_fits():
         for k in counts:
             found = fit(scaled, k, restarts, random_state)
-            sizes = found.sizes
-            if not sizes.all():
+            if not found.sizes.all():
                 break
             partitions[k] = found
-            rows.append(
-                {"k": k, "sse": found.sse}
-                | judge(found.labels)
-                | {"smallest_share": float(sizes.min() / len(scaled))}
-            )
-    if not rows:
+    if not partitions:
         msg = (
             "the sessions differ by rounding only, too little to segment with "
             "clustering.sweep.k_min as it is; lower it, or give other columns"
         )
         raise DegenerateDataError(msg)
+    scores = measure(scaled, [one.labels for one in partitions.values()], random_state)
+    rows = [
+        {"k": k, "sse": one.sse} | judged | {"smallest_share": float(one.sizes.min() / len(scaled))}
+        for (k, one), judged in zip(partitions.items(), scores, strict=True)
+    ]
     return Sweep(pd.DataFrame(rows), partitions)
-
-
-class PartitionScores:
-    """Judge partitions of the same sessions.
-
-    ``silhouette`` (Rousseeuw 1987) is measured on at most 2,000 sessions, drawn
-    once, whose distances are computed once; ``davies_bouldin`` (Davies and
-    Bouldin 1979; less is better) and ``calinski_harabasz`` (Calinski and
-    Harabasz 1974) on all.
-    """
-
-    def __init__(self, scaled: Matrix, random_state: int) -> None:
-        """Draw the silhouette's sample.
-
-        Args:
-            scaled: Sessions in scaled units, shape (sessions, features).
-            random_state: Seed of the sample.
-        """
-        from sklearn.metrics import euclidean_distances
-
-        self._scaled = scaled
-        self._rows = np.arange(len(scaled))
-        if len(scaled) > SILHOUETTE_ROWS:
-            draw = np.random.default_rng(random_state)
-            self._rows = np.sort(draw.choice(self._rows, SILHOUETTE_ROWS, replace=False))
-        with one_thread():
-            self._distances = euclidean_distances(scaled[self._rows])
-        np.fill_diagonal(self._distances, 0)
-
-    def __call__(self, labels: NDArray[np.integer[Any]]) -> dict[str, float]:
-        """Score a partition.
-
-        Args:
-            labels: Cluster of each session.
-
-        Returns:
-            ``silhouette``, ``davies_bouldin``, ``calinski_harabasz``; NaN where
-            one is not defined: for one cluster, or one session a cluster.
-        """
-        from sklearn.metrics import (
-            calinski_harabasz_score,
-            davies_bouldin_score,
-            silhouette_score,
-        )
-
-        found = {"silhouette": np.nan, "davies_bouldin": np.nan, "calinski_harabasz": np.nan}
-        sampled = labels[self._rows]
-        with one_thread():
-            if 1 < len(np.unique(labels)) < len(labels):
-                found["davies_bouldin"] = float(davies_bouldin_score(self._scaled, labels))
-                found["calinski_harabasz"] = float(calinski_harabasz_score(self._scaled, labels))
-            if 1 < len(np.unique(sampled)) < len(sampled):
-                found["silhouette"] = float(
-                    silhouette_score(self._distances, sampled, metric="precomputed")
-                )
-        return found

@@ -13,14 +13,18 @@ from user_activity_trends.pipelines.clustering.params import (
     SweepParams,
 )
 from user_activity_trends.segmentation import (
+    cautions,
     evidence,
     naming,
     references,
+    scores,
     selection,
     stability,
     sweep,
+    verdict,
 )
 from user_activity_trends.segmentation import model as models
+from user_activity_trends.segmentation.cautions import Caution
 from user_activity_trends.segmentation.evidence import Evidence
 from user_activity_trends.segmentation.model import Matrix, SegmentationModel
 from user_activity_trends.segmentation.naming import NamesParams
@@ -105,6 +109,29 @@ def select_cluster_count(  # noqa: PLR0913, PLR0917 (one argument an input)
     k, method = selection.choose(
         votes, counts, selecting.method, selecting.n_clusters, selecting.fallback
     )
+    ranges = selection.elbow_ranges(elbow_curve)
+    natural = selection.natural_counts(elbow_curve, known.reference_silhouettes)
+    elbows = [one["elbow"] for one in known.permuted_votes]
+    by_k = elbow_curve.set_index("k")
+    told = verdict.Findings(
+        k=k,
+        method=method,
+        asked=selecting.method,
+        votes=votes,
+        counts=counts,
+        elbow_ranges=ranges,
+        resamples=known.resamples,
+        permuted_elbows=elbows,
+        stability={
+            one: (by_k["stability_mean"][one], by_k["stability_min"][one]) for one in known.jaccard
+        },
+        natural=natural,
+    )
+    found = _cautions(by_k, known, {k} | _cast(votes), k) + _column_cautions(
+        valid_sessions, list(known.variance_shares), columns
+    )
+    for caution in found:
+        logger.warning("%s", caution.message)
     return {
         "k": k,
         "method": method,
@@ -120,23 +147,45 @@ def select_cluster_count(  # noqa: PLR0913, PLR0917 (one argument an input)
         "resamples": known.resamples,
         "scores": [
             {name: None if np.isnan(value) else value for name, value in row.items()}
-            | {"jaccard": known.jaccard.get(row["k"], [])}
+            | {"jaccard": known.jaccard.get(int(row["k"]), [])}
             for row in elbow_curve.to_dict("records")
         ],
-        "elbow_ranges": selection.elbow_ranges(elbow_curve),
+        "elbow_ranges": ranges,
         "permutations": {
-            "count": len(known.permuted_votes),
-            "elbows": [one["elbow"] for one in known.permuted_votes],
+            "count": len(elbows),
+            "elbows": elbows,
             "votes": {
                 name: [one[name] for one in known.permuted_votes]
                 for name in ("silhouette", "davies_bouldin", "calinski_harabasz")
-                if known.permuted_votes
             },
         },
-        "natural_groups": None,
-        "warnings": [],
-        "verdict": selection.verdict(k, method, selecting.method, votes, counts),
+        "natural_groups": bool(natural) if known.resamples else None,
+        "warnings": [caution.model_dump() for caution in found],
+        "verdict": verdict.in_words(told),
     }
+
+
+def _cast(votes: dict[str, int | None]) -> set[int]:
+    return {k for k in votes.values() if k is not None}
+
+
+def _cautions(by_k: pd.DataFrame, known: Evidence, asked: set[int], k: int) -> list[Caution]:
+    return [
+        *cautions.dominant_features(known.variance_shares),
+        *cautions.tiny_segments(known.sizes[k]),
+        *cautions.lopsided_scores(by_k["silhouette"], known.sizes, asked),
+    ]
+
+
+def _column_cautions(
+    sessions: pd.DataFrame, names: list[str], columns: ColumnsParams
+) -> list[Caution]:
+    found: list[Caution] = []
+    if columns.outcome:
+        found += cautions.outcome_proxies(sessions[names], sessions[columns.outcome])
+    if columns.period:
+        found += cautions.calendar_artefacts(sessions[names], sessions[columns.period])
+    return found
 
 
 def train_model(
@@ -213,7 +262,7 @@ def evaluate_model(
     """
     scaled = _matrix(scaled_features)
     found = models.nearest(scaled, models.centroids(segmentation_model))
-    measured = sweep.PartitionScores(scaled, sweeping.random_state)(found.cluster)
+    [measured] = scores.measure(scaled, [found.cluster], sweeping.random_state)
     return {
         "model": models.fingerprint(segmentation_model),
         "k": len(models.centroids(segmentation_model)),

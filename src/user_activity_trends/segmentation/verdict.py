@@ -1,0 +1,133 @@
+"""Say in a few plain sentences which number of clusters was chosen, and how far to trust it."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from user_activity_trends.segmentation.selection import Method
+
+Votes = Mapping[str, int | None]
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What the verdict is made of."""
+
+    k: int
+    method: Method
+    """The method that chose k."""
+    asked: Method
+    """The method that was configured."""
+    votes: Votes
+    counts: Sequence[int]
+    """The numbers of clusters that were tried."""
+    elbow_ranges: Sequence[Mapping[str, int | None]]
+    resamples: int
+    """Bootstrap samples; 0: neither resamples nor references were made."""
+    permuted_elbows: Sequence[int | None]
+    stability: Mapping[int, tuple[float, float]]
+    """k: mean and lowest adjusted Rand index over the resamples."""
+    natural: Sequence[int]
+    """The k that are more than a cut through one cloud."""
+
+
+def in_words(found: Findings) -> str:
+    """Write the verdict: how k was chosen, whether it is reproducible, whether groups exist."""
+    sentences = [_choice(found), _ranges(found), _shuffled(found)]
+    sentences += [_reproducible(found), _natural(found)]
+    return " ".join(sentence for sentence in sentences if sentence)
+
+
+def _choice(found: Findings) -> str:
+    reason = {
+        "elbow": f"the curve for k = {found.counts[0]}..{found.counts[-1]} bends most there",
+        "silhouette": "the silhouette is highest there",
+        "consensus": "most criteria vote for it",
+        "fixed": "clustering.selection.n_clusters says so",
+    }[found.method]
+    start = f"k = {found.k}: {reason}"
+    if found.method != found.asked:
+        start += f" (fallback: no {found.asked} was found)"
+    others = {
+        name: vote
+        for name, vote in found.votes.items()
+        if name != found.method and vote is not None
+    }
+    if not others:
+        return f"{start}."
+    said = ", ".join(f"{_NAMES.get(name, name)} {vote}" for name, vote in others.items())
+    agree = set(others.values()) == {found.k}
+    return f"{start}; {'the other criteria agree' if agree else 'other criteria'}: {said}."
+
+
+_NAMES = {
+    "davies_bouldin": "davies-bouldin",
+    "calinski_harabasz": "calinski-harabasz",
+    "prediction_strength": "prediction strength",
+}
+
+
+def _ranges(found: Findings) -> str:
+    if len(found.elbow_ranges) < 2 or found.votes["elbow"] is None:  # noqa: PLR2004
+        return ""
+    elbows = [one["elbow"] for one in found.elbow_ranges]
+    ranges = _listed([f"{one['k_min']}..{one['k_max']}" for one in found.elbow_ranges])
+    if len(set(elbows)) == 1:
+        return f"Over the ranges {ranges} the elbow is always {elbows[0]}."
+    told = ", ".join("none" if elbow is None else str(elbow) for elbow in elbows)
+    return f"Over the ranges {ranges} the elbow is {told}: it depends on where one looks."
+
+
+def _shuffled(found: Findings) -> str:
+    count, tally = len(found.permuted_elbows), Counter(found.permuted_elbows)
+    found_any = count - tally[None]
+    if not count:
+        return ""
+    if not found_any:
+        return "On shuffled columns, where nothing belongs together, there is no elbow."
+    del tally[None]
+    often = max(tally, key=lambda k: (tally[k], -(k or 0)))
+    return (
+        f"Columns shuffled each by itself, where nothing belongs together, have an elbow as well "
+        f"({often} in {tally[often]} of {count}), so an elbow by itself proves nothing."
+    )
+
+
+def _reproducible(found: Findings) -> str:
+    if not found.stability:
+        return ""
+    best = max(found.stability, key=lambda k: (found.stability[k][0], -k))
+    mean, worst = found.stability[best]
+    measured = f"adjusted Rand index {mean:.2f} on average over {found.resamples} resamples"
+    if best == found.k:
+        return f"It is also the most reproducible k ({measured}, {worst:.2f} at worst)."
+    told = f"The most reproducible is k = {best} ({measured})"
+    if found.k in found.stability:
+        mean, worst = found.stability[found.k]
+        told += f"; k = {found.k} has {mean:.2f}, {worst:.2f} at worst"
+    return f"{told}."
+
+
+def _natural(found: Findings) -> str:
+    if not found.resamples:
+        return (
+            "Whether the segments come back and whether there are natural groups was not "
+            "examined (clustering.stability.resamples = 0)."
+        )
+    if not found.natural:
+        return (
+            "There are no natural groups: the segments are no clearer than in tables without any, "
+            "so take them as a useful cut through a continuum, not as kinds of users."
+        )
+    there = f"k = {_listed([str(k) for k in found.natural])}"
+    if found.k in found.natural:
+        clear = "clearer than in any table without groups"
+        return f"There are natural groups: at k = {found.k} the segments are {clear}."
+    return (
+        f"There are natural groups at {there}, where segments are clearer than in any table "
+        f"without groups; those at k = {found.k} are not."
+    )
+
+
+def _listed(words: Sequence[str]) -> str:
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
