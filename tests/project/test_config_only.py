@@ -35,7 +35,7 @@ TINY = PROJECT / "tests/data/tiny_sessions.csv"
 FEATURES = (
     (PROJECT / "tests/data/tiny_new_sessions.csv").read_text(encoding="utf-8").split("\n")[0]
 ).split(",")
-SMALL_SWEEP = {"sweep": {"k_max": 6, "restarts": 3}}
+SMALL_SWEEP = {"sweep": {"k_max": 6, "restarts": 3}, "stability": {"resamples": 0}}
 
 
 @pytest.fixture
@@ -83,6 +83,7 @@ def test_wine_without_outcome_and_period(
         {
             "recipes": {"base": {"columns": list(wine.data), "scaler": "standard"}},
             "columns": {"outcome": None, "period": None, "dimensions": []},
+            "clustering": {"stability": {"resamples": 0}},
         }
     )
     run(env="local", conf=conf, sessions_file=str(file))
@@ -103,11 +104,19 @@ def test_wine_without_outcome_and_period(
         "segment_name",
         "sessions",
         "share",
-        *(f"mean_{name}" for name in wine.data),
+        *("stability", "rule", "rule_precision", "rule_recall"),
+        *(f"{what}_{name}" for what in ("mean", "median", "standing") for name in wine.data),
     ]
     assert profiles["sessions"].sum() == 178
-    means = wine.data.groupby(segments["segment"].to_numpy()).mean()
-    assert profiles.iloc[:, 4:].to_numpy() == pytest.approx(means.to_numpy())
+    by_segment = wine.data.groupby(segments["segment"].to_numpy())
+    assert profiles.filter(regex="^mean_").to_numpy() == pytest.approx(by_segment.mean().to_numpy())
+    medians = by_segment.median().to_numpy()
+    assert profiles.filter(regex="^median_").to_numpy() == pytest.approx(medians)
+    assert (profiles[["rule_precision", "rule_recall"]] > 0.8).all(axis=None)
+    for name in ("segment_trends", "segment_breakdowns", "conversion_changes", "trend_tests"):
+        table = pd.read_csv(_newest(data_root, f"{name}.csv"))
+        assert len(table) == 0
+        assert "conversions" not in table
     assert _scored(data_root).empty
 
 

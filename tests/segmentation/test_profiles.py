@@ -76,6 +76,13 @@ def test_the_limits_of_never_and_always_are_shares_whatever_the_rounding() -> No
 
     assert all(0 <= low < 1e-15 for low, _ in never)
     assert all(1 - 1e-15 < high <= 1 for _, high in always)
+    trials = np.arange(1, 3_000)
+    low, high = (
+        wilson_intervals(np.zeros_like(trials), trials)[0],
+        wilson_intervals(trials, trials)[1],
+    )
+    assert ((low >= 0) & (low < 1e-15)).all()
+    assert ((high > 1 - 1e-15) & (high <= 1)).all()
 
 
 def test_a_share_of_nothing_has_no_interval() -> None:
