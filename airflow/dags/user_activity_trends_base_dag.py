@@ -26,6 +26,8 @@ with DAG(
         "rule, and scale the features.\n"
         "- **inference**: Score new sessions with what was learnt in training, and "
         "with nothing else.\n"
+        "- **reporting**: Show how the segments move through time, and put all of it "
+        "on one page.\n"
         "- **clustering**: Find how many segments there are, train the model, and "
         "name them.\n"
         "- **labelling**: Put every session into its segment, and say who the "
@@ -133,6 +135,62 @@ with DAG(
                 Asset("user_activity_trends-base-valid_new_sessions", group="user_activity_trends"),
             ],
         ),
+        "reporting": KedroOperator(
+            task_id="reporting",
+            pipeline="__default__",
+            environment="base",
+            namespace="reporting",
+            doc_md=(
+                "Show how the segments move through time, and put all of it on one page.\n"
+                "\n"
+                "- `reporting.draw_quality`: Draw how many rows were accepted, and why the "
+                "others were not.\n"
+                "- `reporting.draw_elbow`: Draw the error for each number of segments, and "
+                "what every criterion votes for.\n"
+                "- `reporting.break_down_segments`: Count the sessions and conversions of "
+                "each segment by each dimension.\n"
+                "- `reporting.count_migrations`: Count the moves from each session of a user "
+                "to that user's next one.\n"
+                "- `reporting.draw_sessions_map`: Draw a sample of at most 2,000 sessions in "
+                "two dimensions.\n"
+                "- `reporting.summarise_trends`: Count the sessions and conversions of each "
+                "segment in each period.\n"
+                "- `reporting.draw_conversions`: Draw each segment's conversion rate in each "
+                "period.\n"
+                "- `reporting.draw_profiles`: Draw how far each segment stands from the mean "
+                "of all sessions, in standard deviations.\n"
+                "- `reporting.draw_shares`: Draw each segment's share of the sessions of each "
+                "period.\n"
+                "- `reporting.draw_sizes`: Draw how many sessions each segment has.\n"
+                "- `reporting.draw_stability`: Draw how well each number of segments, and "
+                "each segment, is found again in resamples.\n"
+                "- `reporting.split_conversion_changes`: Split the change of the overall "
+                "conversion from each period to the next.\n"
+                "- `reporting.test_trends`: Test the share and the conversion of each segment "
+                "for a linear trend.\n"
+                "- `reporting.draw_changes`: Draw how much of each change of the overall "
+                "conversion is mix, and how much rate.\n"
+                "- `reporting.build_report`: Put all results on one page that needs no other "
+                "file and no network."
+            ),
+            outlets=[
+                Asset("user_activity_trends-base-changes_chart", group="user_activity_trends"),
+                Asset("user_activity_trends-base-conversion_changes", group="user_activity_trends"),
+                Asset("user_activity_trends-base-conversions_chart", group="user_activity_trends"),
+                Asset("user_activity_trends-base-elbow_chart", group="user_activity_trends"),
+                Asset("user_activity_trends-base-profiles_chart", group="user_activity_trends"),
+                Asset("user_activity_trends-base-quality_chart", group="user_activity_trends"),
+                Asset("user_activity_trends-base-report", group="user_activity_trends"),
+                Asset("user_activity_trends-base-segment_breakdowns", group="user_activity_trends"),
+                Asset("user_activity_trends-base-segment_migrations", group="user_activity_trends"),
+                Asset("user_activity_trends-base-segment_trends", group="user_activity_trends"),
+                Asset("user_activity_trends-base-sessions_map", group="user_activity_trends"),
+                Asset("user_activity_trends-base-shares_chart", group="user_activity_trends"),
+                Asset("user_activity_trends-base-sizes_chart", group="user_activity_trends"),
+                Asset("user_activity_trends-base-stability_chart", group="user_activity_trends"),
+                Asset("user_activity_trends-base-trend_tests", group="user_activity_trends"),
+            ],
+        ),
         "clustering": KedroOperator(
             task_id="clustering",
             pipeline="__default__",
@@ -141,8 +199,8 @@ with DAG(
             doc_md=(
                 "Find how many segments there are, train the model, and name them.\n"
                 "\n"
-                "- `clustering.sweep_cluster_counts`: Fit k-means once per candidate `k` and "
-                "record how good each partition is.\n"
+                "- `clustering.sweep_cluster_counts`: Fit k-means once per candidate `k`, and "
+                "put each partition to the test.\n"
                 "- `clustering.select_cluster_count`: Choose the number of clusters and say "
                 "why.\n"
                 "- `clustering.train_model`: Fit the model with the k that was chosen.\n"
@@ -153,6 +211,7 @@ with DAG(
             ),
             outlets=[
                 Asset("user_activity_trends-base-cluster_choice", group="user_activity_trends"),
+                Asset("user_activity_trends-base-cluster_evidence", group="user_activity_trends"),
                 Asset("user_activity_trends-base-elbow_curve", group="user_activity_trends"),
                 Asset("user_activity_trends-base-segment_identities", group="user_activity_trends"),
                 Asset("user_activity_trends-base-segmentation_model", group="user_activity_trends"),
@@ -168,14 +227,18 @@ with DAG(
                 "Put every session into its segment, and say who the segments are.\n"
                 "\n"
                 "- `labelling.assign_segments`: Put every session into its segment.\n"
+                "- `labelling.pick_typical_sessions`: Pick three sessions that stand for each "
+                "segment.\n"
                 "- `labelling.profile_segments`: Say who the segments are."
             ),
             outlets=[
                 Asset("user_activity_trends-base-segment_profiles", group="user_activity_trends"),
                 Asset("user_activity_trends-base-session_segments", group="user_activity_trends"),
+                Asset("user_activity_trends-base-typical_sessions", group="user_activity_trends"),
             ],
         ),
     }
     tasks["clustering"] >> tasks["inference"]
+    tasks["labelling"] >> tasks["reporting"]
     tasks["data_processing"] >> tasks["clustering"]
     tasks["clustering"] >> tasks["labelling"]
