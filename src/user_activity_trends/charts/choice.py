@@ -252,8 +252,7 @@ def stability(curve: pd.DataFrame, choice: dict[str, Any], profiles: pd.DataFram
             dtick=0.25,
         ),
         "xaxis2": figure.axis(
-            f"Overlap with itself in resamples (Jaccard index);<br>dotted: {GOOD_JACCARD}, "
-            "stable from there on",
+            f"Overlap in resamples (Jaccard);<br>dotted: {GOOD_JACCARD}, stable from there",
             range=[0, 1.15],
             tickvals=[0, 0.25, 0.5, 0.75, 1],
             anchor="y2",

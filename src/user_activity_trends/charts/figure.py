@@ -96,7 +96,7 @@ def empty(title: str, how: str) -> Figure:
     return drawn(title, [nothing], layout | {"height": 180})
 
 
-def axis(title: str | None = None, **more: Any) -> Layout:
+def axis(title: str | None = None, /, **more: Any) -> Layout:
     """Describe an axis that makes room for its labels; ``title`` is escaped already."""
     described: Layout = {"automargin": True, "fixedrange": True, "zeroline": False} | more
     return described | ({"title": {"text": title, "standoff": 10}} if title else {})
@@ -180,8 +180,27 @@ def pattern(shape: str) -> Layout:
     }
 
 
+def colorbar(title: str) -> Layout:
+    """Describe the scale of a heatmap, at the bottom of the chart."""
+    return {
+        "orientation": "h",
+        "thickness": 10,
+        "len": 1,
+        "y": 0,
+        "yref": "container",
+        "yanchor": "bottom",
+        "ypad": 4,
+        "outlinewidth": 0,
+        "nticks": 5,
+        "title": {"text": title, "side": "top", "font": {"size": 13}},
+    }
+
+
 def rows(number: int, **more: Any) -> Layout:
     """Describe the vertical axis of ``bars``."""
-    return axis(
-        **{"range": [number - 0.6, -0.7], "showticklabels": False, "showgrid": False} | more
-    )
+    return axis() | {
+        "range": [number - 0.6, -0.7],
+        "showticklabels": False,
+        "showgrid": False,
+        **more,
+    }

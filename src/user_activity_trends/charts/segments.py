@@ -15,11 +15,13 @@ from user_activity_trends.segmentation.naming import readable
 SAMPLE = 2_000
 """Sessions on the map: more would hide each other."""
 _SEED = 42
+_LABEL = (0.09, 0.075)
+"""Room that the number of a centre takes on a narrow screen, as shares of the map."""
 _STANDING = "standing_"
 _MOST_DIGITS = 8
 """Segments beyond which the cells of the heatmap hold whole numbers only."""
 
-WIDE = 50
+WIDE = 38
 """Characters of a name that has a line of its own."""
 
 
@@ -91,6 +93,8 @@ def profile_map(profiles: pd.DataFrame) -> Figure:
         f"Segment {segments[row]['segment']} stands out most: {text.shortened(feature)}, "
         f"{abs(most):.1f} standard deviations {sign} the mean"
     )
+    if len(segments) == 1:
+        title = "One segment: nothing that it could stand out from"
     reach = max(1.0, min(3.0, float(np.abs(standing).max())))
     decimals = 1 if len(profiles) <= _MOST_DIGITS else 0
     cells = standing.T
@@ -112,18 +116,7 @@ def profile_map(profiles: pd.DataFrame) -> Figure:
         "hoverinfo": "text",
         "xgap": 2,
         "ygap": 2,
-        "colorbar": {
-            "orientation": "h",
-            "thickness": 10,
-            "len": 1,
-            "lenmode": "fraction",
-            "y": 0,
-            "yanchor": "top",
-            "ypad": 58,
-            "outlinewidth": 0,
-            "nticks": 5,
-            "title": {"text": "Standard deviations from the mean of all sessions", "side": "top"},
-        },
+        "colorbar": figure.colorbar("Standard deviations"),
     }
     layout = {
         "xaxis": figure.axis(
@@ -139,7 +132,7 @@ def profile_map(profiles: pd.DataFrame) -> Figure:
             range=[len(features) - 0.5, -0.5],
             showgrid=False,
         ),
-        "height": 220 + 34 * len(features),
+        "height": 190 + 34 * len(features),
     }
     return figure.drawn(title, [trace], layout)
 
@@ -206,7 +199,7 @@ def sessions_map(scaled: pd.DataFrame, labelled: pd.DataFrame) -> Figure:
             borderwidth=2,
             font={"size": 13, "color": "#111111"},
         )
-        for one, centre in zip(found, centres, strict=True)
+        for one, centre in zip(found, _apart(centres, place), strict=True)
     ]
     first, second = (
         f"{which} direction: {percent(float(explained[i]), 0)} of the variance, mostly<br>"
@@ -222,6 +215,28 @@ def sessions_map(scaled: pd.DataFrame, labelled: pd.DataFrame) -> Figure:
         "height": 480,
     }
     return figure.drawn(title, traces, layout)
+
+
+def _apart(centres: NDArray[np.float64], place: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Move the numbers of centres apart that would cover each other."""
+    size = np.ptp(place, axis=0)
+    size = np.where(size > 0, size, 1) * _LABEL
+    moved = centres.copy()
+    for _ in range(200):
+        steps = np.zeros_like(moved)
+        for one in range(len(moved)):
+            for other in range(one):
+                gap = (moved[one] - moved[other]) / size
+                if np.abs(gap).max() < 1:
+                    axis = int(np.abs(gap).argmax())
+                    way = 1.0 if gap[axis] >= 0 else -1.0
+                    push = way * (1.02 - abs(gap[axis])) / 2 * size[axis]
+                    steps[one, axis] += push
+                    steps[other, axis] -= push
+        if not steps.any():
+            break
+        moved += steps
+    return moved
 
 
 def components(

@@ -7,6 +7,7 @@ shows as it is written.
 
 import html
 import textwrap
+import unicodedata
 
 _PLAIN = {
     "&": "&amp;",
@@ -35,13 +36,21 @@ def literal(text: object) -> str:
 
 
 def shortened(text: object, most: int = LONGEST) -> str:
-    """Cut a text that is longer than ``most`` characters; an ellipsis ends it.
+    r"""Cut a text that is longer than ``most`` characters; an ellipsis ends it.
+
+    A character that is as wide as two, such as an emoji, counts for two.
 
     >>> shortened("High exit rates, low page values", 18)
     'High exit rates, …'
+    >>> shortened("\U0001f600" * 4, 8) == "\U0001f600" * 4, len(shortened("\U0001f600" * 5, 8))
+    (True, 4)
     """
     whole = str(text)
-    return whole if len(whole) <= most else whole[: most - 1] + ELLIPSIS
+    room, kept = most, 0
+    for place, one in enumerate(whole):
+        room -= 2 if unicodedata.east_asian_width(one) in {"F", "W"} else 1
+        kept = place + 1 if room >= 1 else kept
+    return whole if room >= 0 else whole[:kept] + ELLIPSIS
 
 
 def name(text: object, most: int = LONGEST) -> str:

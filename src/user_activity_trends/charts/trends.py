@@ -77,12 +77,14 @@ def largest_move(trends: pd.DataFrame, column: str) -> dict[str, Any] | None:
 
     Returns:
         ``segment``, ``segment_name``, and ``from``, ``to`` (periods) with their values
-        ``before`` and ``after``, the earlier first; None if no segment has two values.
+        ``before`` and ``after``, the earlier first, and whether the move is ``clear``: the
+        95 % intervals of the two do not overlap. None if no segment has two values.
     """
     totals = trends.groupby("period", sort=False)["sessions"].transform("sum")
     lines: dict[int, list[Row]] = {}
     for row in rows_of(trends[trends[column].notna() & (totals >= FEW)]):
         lines.setdefault(int(row["segment"]), []).append(row)
+    low, high = {"share": ("share_low", "share_high")}.get(column, ("ci_low", "ci_high"))
     found: dict[str, Any] | None = None
     for segment, rows in lines.items():
         ends = {find(range(len(rows)), key=lambda at: rows[at][column]) for find in (min, max)}
@@ -96,6 +98,7 @@ def largest_move(trends: pd.DataFrame, column: str) -> dict[str, Any] | None:
                 "to": str(last["period"]),
                 "before": float(first[column]),
                 "after": float(last[column]),
+                "clear": bool(first[high] < last[low] or last[high] < first[low]),
             }
     return found
 
@@ -109,6 +112,12 @@ def _moves(trends: pd.DataFrame, column: str, what: str) -> str:
         return f"{what}: under {FEW} sessions in nearly every cell, too few to tell a move"
     if found["before"] == found["after"]:
         return f"{what} of each segment is the same in every period"
+    if not found["clear"]:
+        return (
+            f"{what}: no clear move; the largest, of segment {found['segment']} from "
+            f"{percent(found['before'])} in {text.shortened(found['from'])} to "
+            f"{percent(found['after'])} in {text.shortened(found['to'])}, is within the intervals"
+        )
     way = "rises" if found["after"] > found["before"] else "falls"
     return (
         f"{what} {way} most in segment {found['segment']}: from {percent(found['before'])} in "
@@ -263,21 +272,34 @@ def _too_few(cells: list[tuple[float, str]]) -> Trace:
 
 def _numbers(ends: list[tuple[int, float, float]], top: float) -> list[Layout]:
     """Write each segment's number at the end of its line, none upon another."""
-    notes, below = [], -math.inf
-    for segment, at, value in sorted(ends, key=lambda end: end[2]):
-        height = max(value, below + _LABEL_GAP * top)
-        below = height
-        notes.append(
-            figure.note(
-                f"<b>{segment}</b>",
-                x=at,
-                y=height,
-                xanchor="left",
-                xshift=8,
-                font={"size": 14},
-            )
+    ordered = sorted(ends, key=lambda end: end[2])
+    heights = spread([value for *_, value in ordered], _LABEL_GAP * top, top)
+    return [
+        figure.note(
+            f"<b>{segment}</b>",
+            x=round(at, 4),
+            y=height,
+            xanchor="left",
+            xshift=8,
+            font={"size": 14},
         )
-    return notes
+        for (segment, at, _), height in zip(ordered, heights, strict=True)
+    ]
+
+
+def spread(values: Sequence[float], gap: float, top: float) -> list[float]:
+    """Move sorted values apart, upwards, and down again from ``top``.
+
+    >>> spread([0, 1, 10], 3, 20), spread([8, 9, 10], 3, 10)
+    ([0, 3, 10], [4, 7, 10])
+    """
+    moved: list[float] = []
+    for value in values:
+        moved.append(max(value, moved[-1] + gap) if moved else value)
+    for place in reversed(range(len(moved))):
+        above = moved[place + 1] - gap if place + 1 < len(moved) else top
+        moved[place] = min(moved[place], above)
+    return moved
 
 
 def _calendar_axis(calendar: Sequence[str]) -> Layout:
@@ -286,7 +308,7 @@ def _calendar_axis(calendar: Sequence[str]) -> Layout:
         "Period",
         tickvals=[*range(0, len(calendar), step)],
         ticktext=[text.name(period, 14) for period in calendar[::step]],
-        range=[-0.5, len(calendar) - 0.35],
+        range=[-0.5, len(calendar) - 1 + max(0.65, 0.075 * len(calendar))],
         showgrid=False,
     )
 
@@ -365,17 +387,7 @@ def _grid(trends: pd.DataFrame, calendar: Sequence[str], measure: _Measure, titl
         "hoverongaps": False,
         "xgap": 2,
         "ygap": 2,
-        "colorbar": {
-            "orientation": "h",
-            "thickness": 10,
-            "len": 1,
-            "y": 0,
-            "yanchor": "top",
-            "ypad": 74,
-            "outlinewidth": 0,
-            "nticks": 5,
-            "title": {"text": measure.axis, "side": "top"},
-        },
+        "colorbar": figure.colorbar(measure.axis),
     }
     if len(calendar) <= _MOST_CELLS:
         trace |= {"text": written, "texttemplate": "%{text}"}
@@ -388,7 +400,7 @@ def _grid(trends: pd.DataFrame, calendar: Sequence[str], measure: _Measure, titl
             showgrid=False,
         ),
         **_absences(trends, calendar, []),
-        "height": 220 + 32 * len(segments),
+        "height": 190 + 32 * len(segments),
     }
     return figure.drawn(title, [trace], layout)
 
@@ -462,7 +474,9 @@ def changes(
     layout: Layout = {
         "xaxis": _calendar_axis(calendar),
         "yaxis": figure.axis(
-            "Sessions that convert (%)", range=[1.08 * low, 1.1 * high or 1], nticks=6
+            "Sessions that convert (%)",
+            range=[low - 0.05 * (high - low or 1), high + 0.1 * (high - low or 1)],
+            nticks=6,
         ),
         **_absences(trends, calendar, []),
         "showlegend": True,
