@@ -46,33 +46,21 @@ class _Split:
 
 
 @dataclass(frozen=True)
-class _Bounds:
-    """What a rule says of one feature; the numbers are those that are printed."""
+class _Condition:
+    """The same as it is printed."""
 
     feature: int
-    lower: float | None
-    upper: float | None
+    above: bool
+    number: float
     whole: bool
+    """Whether the feature is counted: then above is "at least"."""
 
-    def holds(self, values: Values) -> Mask:
+    def holds(self, table: Values) -> Mask:
         """Return which sessions keep it."""
-        kept: Mask = np.ones(len(values), dtype=np.bool_)
-        if self.lower is not None:
-            kept &= values >= self.lower if self.whole else values > self.lower
-        if self.upper is not None:
-            kept &= values <= self.upper
-        return kept
-
-    def told(self, name: str) -> str:
-        """Put it in words: ``exit rates above 0.02 and at most 0.05``."""
-        lower, upper = (None if x is None else _written(x) for x in (self.lower, self.upper))
-        if upper is None:
-            return f"{name} {'at least' if self.whole else 'above'} {lower}"
-        if lower is None:
-            return f"{name} at most {upper}"
-        if not self.whole:
-            return f"{name} above {lower} up to {upper}"
-        return f"{name} exactly {lower}" if lower == upper else f"{name} from {lower} to {upper}"
+        values = table[:, self.feature]
+        if not self.above:
+            return values <= self.number
+        return values >= self.number if self.whole else values > self.number
 
 
 def describe_segments(
@@ -112,14 +100,14 @@ def describe_segments(
     rows: list[tuple[int, str | None, float, float]] = []
     for number in np.unique(segments):
         members = segments == number
-        rule: list[_Bounds] = []
+        rule: list[_Condition] = []
         if not members.all():
             path = _best_path(ranks, members[learnt], weights, levels, random_state)
             rule = _simplest(path, table, members, whole)
         if rule:
             kept = _keeping(rule, table)
-            told = _listed([one.told(names[one.feature]) for one in rule])
             both = float((kept & members).sum())
+            told = _in_words(rule, names)
             rows.append((int(number), told, both / kept.sum(), both / members.sum()))
         else:
             rows.append((int(number), None, np.nan, np.nan))
@@ -173,51 +161,39 @@ def _paths(tree: Any, levels: Sequence[Values]) -> dict[int, list[_Split]]:
 
 def _simplest(
     path: Sequence[_Split], table: Values, members: Mask, whole: Sequence[bool]
-) -> list[_Bounds]:
+) -> list[_Condition]:
     """Drop conditions and digits as long as F1 hardly falls; no rule if it says nothing."""
 
-    def score(splits: Sequence[_Split], digits: int) -> float:
-        kept = _keeping(_merged(splits, whole, digits), table)
+    def printed(splits: Sequence[_Split], digits: int = _LONGEST) -> list[_Condition]:
+        return [_printed(one, digits, whole=whole[one.feature]) for one in splits]
+
+    def score(rule: Sequence[_Condition]) -> float:
+        kept = _keeping(rule, table)
         return float(_f1((kept & members).sum(), kept.sum(), members.sum()))
 
-    enough = score(path, _LONGEST) - SLACK
+    enough = score(printed(path)) - SLACK
     shorter = (
-        max(combinations(path, count), key=lambda one: score(one, _LONGEST))
+        max(combinations(path, count), key=lambda one: score(printed(one)))
         for count in range(len(path) + 1)
     )
-    chosen = next(one for one in shorter if score(one, _LONGEST) >= enough)
-    digits = next(n for n in range(1, _LONGEST + 1) if score(chosen, n) >= enough)
-    return _merged(chosen, whole, digits)
+    chosen = next(one for one in shorter if score(printed(one)) >= enough)
+    rounded = (printed(chosen, digits) for digits in range(1, _LONGEST + 1))
+    return next(rule for rule in rounded if score(rule) >= enough)
 
 
-def _merged(splits: Sequence[_Split], whole: Sequence[bool], digits: int) -> list[_Bounds]:
-    """Put the conditions on one feature together, with numbers of so many digits."""
-    merged = []
-    for feature in dict.fromkeys(split.feature for split in splits):
-        of_feature = [split for split in splits if split.feature == feature]
-        lowers = [_threshold(one, digits, whole=whole[feature]) for one in of_feature if one.above]
-        uppers = [
-            _threshold(one, digits, whole=whole[feature]) for one in of_feature if not one.above
-        ]
-        merged.append(
-            _Bounds(feature, max(lowers, default=None), min(uppers, default=None), whole[feature])
-        )
-    return merged
-
-
-def _threshold(split: _Split, digits: int, *, whole: bool) -> float:
+def _printed(split: _Split, digits: int, *, whole: bool) -> _Condition:
     """Choose the number to print: 0 where it will do, else about the middle of the gap."""
     middle = split.low + (split.high - split.low) / 2
     between = split.low if split.low == 0 or middle >= split.high else middle
     if whole:
         between = np.floor(between) + split.above
-    return float(f"{between:.{digits}g}")
+    return _Condition(split.feature, split.above, float(f"{between:.{digits}g}"), whole)
 
 
-def _keeping(rule: Sequence[_Bounds], table: Values) -> Mask:
+def _keeping(rule: Sequence[_Condition], table: Values) -> Mask:
     kept: Mask = np.ones(len(table), dtype=np.bool_)
-    for bounds in rule:
-        kept &= bounds.holds(table[:, bounds.feature])
+    for condition in rule:
+        kept &= condition.holds(table)
     return kept
 
 
@@ -235,8 +211,25 @@ def _names(columns: Sequence[str]) -> list[str]:
     ]
 
 
-def _listed(parts: Sequence[str]) -> str:
+def _in_words(rule: Sequence[_Condition], names: Sequence[str]) -> str:
+    """Say what a session must keep: ``exit rates above 0.02 up to 0.05 and clicks at least 3``."""
+    parts = []
+    for feature in dict.fromkeys(one.feature for one in rule):
+        # One number a side: of two, the wider would have been dropped.
+        sides = {one.above: _written(one.number) for one in rule if one.feature == feature}
+        counted = next(one.whole for one in rule if one.feature == feature)
+        parts.append(f"{names[feature]} {_between(sides.get(True), sides.get(False), counted)}")
     return " and ".join(filter(None, [", ".join(parts[:-1]), parts[-1]]))
+
+
+def _between(lower: str | None, upper: str | None, counted: bool) -> str:  # noqa: FBT001
+    if lower is None:
+        return f"at most {upper}"
+    if upper is None:
+        return f"{'at least' if counted else 'above'} {lower}"
+    if not counted:
+        return f"above {lower} up to {upper}"
+    return f"exactly {lower}" if lower == upper else f"from {lower} to {upper}"
 
 
 def _written(number: float) -> str:
