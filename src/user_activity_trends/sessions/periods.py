@@ -22,6 +22,9 @@ _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 def in_order(present: Iterable[str], columns: ColumnsParams) -> list[str]:
     """Return the calendar: the periods in order, those without a session as well.
 
+    Names of months do not tell a year: they go from January to December. Where a
+    year begins elsewhere, the accepted values say so.
+
     Args:
         present: The periods that occur, in any order, each once or more often.
         columns: Whether they are dates or categories, and their accepted values.
