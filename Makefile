@@ -15,9 +15,10 @@ override SESSIONS := $(value SESSIONS)
 override NEW := $(value NEW)
 override RECIPE := $(value RECIPE)
 override PARAMS := $(value PARAMS)
-export SESSIONS NEW RECIPE PARAMS
+override SEEDS := $(value SEEDS)
+export SESSIONS NEW RECIPE PARAMS SEEDS
 
-.PHONY: help run test check format bench viz viz-build real-data sample lock clean dags airflow airflow-env test-airflow test-airflow-faults
+.PHONY: help run test check format bench planted-truth viz viz-build real-data sample lock clean dags airflow airflow-env test-airflow test-airflow-faults
 
 help: ## List the targets
 	@echo "make TARGET [NAME=VALUE ...]"
@@ -62,6 +63,9 @@ bench: $(BENCH_ENVIRONMENT)/runtime.installed ## Time kedro run against the orig
 $(BENCH_ENVIRONMENT)/runtime.installed: requirements/runtime.txt tools/install
 	@tools/install $(BENCH_ENVIRONMENT) $<
 	@touch $@
+
+planted-truth: $(ENVIRONMENT)/runtime.installed ## Count how often planted groups are found; SEEDS=N (100: half an hour)
+	@PYTHONPATH=src exec $(BIN)/python benchmarks/planted_truth.py --seeds "$${SEEDS:-100}"
 
 dags: $(ENVIRONMENT)/dev.installed ## Generate airflow/dags from conf/base/airflow.yml; ENV=NAME
 	@PYTHONPATH=src $(BIN)/python -m user_activity_trends.orchestration.dags \

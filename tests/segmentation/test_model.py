@@ -262,7 +262,7 @@ def test_the_number_of_threads_does_not_matter() -> None:
         with threadpool_limits(limits=threads):
             model, learnt = train(table, "log1p", n_clusters=6)
             found = assign(model, table)
-            curve = sweep(scale(learnt, table), range(2, 5), 2, 0)
+            curve = sweep(scale(learnt, table), range(2, 5), 2, 0).curve
         results.append((models.centroids(model), found.distance, found.margin, curve.to_numpy()))
 
     for one, two in zip(*results, strict=True):

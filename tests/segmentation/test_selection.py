@@ -9,8 +9,10 @@ from user_activity_trends.segmentation.selection import (
     Method,
     choose,
     collect_votes,
+    elbow_ranges,
+    excess_silhouettes,
     find_elbow,
-    verdict,
+    natural_counts,
 )
 
 REAL = [1837.24, 684.91, 503.44, 371.74, 318.91, 287.45, 266.91, 247.34, 231.57, 217.49]
@@ -22,6 +24,8 @@ VOTES: Votes = {
     "silhouette": 2,
     "davies_bouldin": 5,
     "calinski_harabasz": 2,
+    "stability": 2,
+    "prediction_strength": None,
 }
 COUNTS = list(range(1, 11))
 
@@ -34,7 +38,8 @@ def curve(sse: list[float], first: int = 1, **scores: list[float]) -> pd.DataFra
 
 
 def votes(*found: int | None) -> Votes:
-    return dict(zip(VOTES, found, strict=True))
+    """Return the votes of the criteria in their order; those that are not given have none."""
+    return dict.fromkeys(VOTES) | dict(zip(VOTES, found, strict=False))
 
 
 @pytest.mark.parametrize(
@@ -77,6 +82,8 @@ def test_every_criterion_votes_for_its_best_k() -> None:
         "silhouette": 2,
         "davies_bouldin": 5,
         "calinski_harabasz": 6,
+        "stability": None,
+        "prediction_strength": None,
     }
 
 
@@ -173,51 +180,101 @@ def test_an_undefined_fallback_is_an_error_that_names_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("k", "method", "asked", "cast", "reason", "others"),
+    ("cast", "k"),
     [
-        (
-            3,
-            "elbow",
-            "elbow",
-            VOTES,
-            "the curve for k = 1..10 bends most there",
-            "; other criteria: silhouette 2, davies-bouldin 5, calinski-harabasz 2.",
-        ),
-        (
-            4,
-            "elbow",
-            "elbow",
-            votes(4, 4, 4, 4),
-            "the curve for k = 1..10 bends most there",
-            "; the other criteria agree: silhouette 4, davies-bouldin 4, calinski-harabasz 4.",
-        ),
-        (
-            2,
-            "silhouette",
-            "elbow",
-            votes(None, 2, None, 6),
-            "the silhouette is highest there (fallback: no elbow was found)",
-            "; other criteria: calinski-harabasz 6.",
-        ),
-        (
-            7,
-            "fixed",
-            "fixed",
-            votes(None, None, None, None),
-            "clustering.selection.n_clusters says so",
-            ".",
-        ),
-        (
-            2,
-            "consensus",
-            "consensus",
-            votes(3, 2, 2, 2),
-            "most criteria vote for it",
-            "; other criteria: elbow 3, silhouette 2, davies-bouldin 2, calinski-harabasz 2.",
-        ),
+        (votes(2, 2, 2, 2, 4, 4), 4),
+        (votes(2, 2, 2, 2, 4, None), 2),
+        (votes(2, 2, 2, 4, 4, 3), 4),
+        (votes(None, None, None, None, 5, 4), 4),
+        (votes(3, 5, 5, None, 3, None), 3),
+        (votes(None, 5, 5, None, 3, None), 3),
     ],
 )
-def test_the_verdict_says_how_k_was_chosen_and_who_disagrees(  # noqa: PLR0913, PLR0917
-    k: int, method: Method, asked: Method, cast: Votes, reason: str, others: str
+def test_criteria_that_saw_the_sessions_vary_have_two_votes_and_decide_between_equals(
+    cast: Votes, k: int
 ) -> None:
-    assert verdict(k, method, asked, cast, COUNTS) == f"k = {k}: {reason}{others}"
+    assert choose(cast, COUNTS, "consensus") == (k, "consensus")
+
+
+def examined(stability: list[float], strength: list[float]) -> pd.DataFrame:
+    return curve(
+        [1000.0, 600, 100, 90, 80, 70],
+        stability_mean=[np.nan, *stability],
+        prediction_strength=[np.nan, *strength],
+    )
+
+
+@pytest.mark.parametrize(
+    ("stability", "strength", "k"),
+    [
+        ([0.8, 0.99, 0.9, 0.979, 0.7], [0.95, 0.95, 0.92, 0.89, 0.91], (3, 6)),
+        ([0.8, 0.985, 0.9, 0.98, 0.7], [0.95, 0.95, 0.92, 0.89, 0.89], (5, 4)),
+        ([0.74, 0.7, 0.3, 0.2, 0.1], [0.89, 0.5, 0.4, 0.3, 0.2], (None, None)),
+        ([0.76, 0.755, 0.3, 0.2, 0.1], [0.9, 0.5, 0.4, 0.3, 0.2], (3, 2)),
+        ([0.755, 0.748, 0.3, 0.2, 0.1], [np.nan] * 5, (2, None)),
+        ([np.nan] * 5, [np.nan] * 5, (None, None)),
+    ],
+)
+def test_reproducible_is_the_largest_k_that_is_as_good_as_the_best_and_good_at_all(
+    stability: list[float], strength: list[float], k: tuple[int | None, int | None]
+) -> None:
+    found = collect_votes(examined(stability, strength))
+
+    assert (found["stability"], found["prediction_strength"]) == k
+
+
+def test_the_elbow_is_looked_for_over_four_ranges() -> None:
+    assert elbow_ranges(curve(REAL)) == [
+        {"k_min": 1, "k_max": 6, "elbow": 2},
+        {"k_min": 1, "k_max": 8, "elbow": 2},
+        {"k_min": 1, "k_max": 10, "elbow": 3},
+        {"k_min": 2, "k_max": 10, "elbow": 4},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("first", "rows", "ranges"),
+    [
+        (1, 6, [(1, 4), (1, 5), (1, 6), (2, 6)]),
+        (2, 9, [(2, 7), (2, 9), (2, 10), (3, 10)]),
+        (1, 3, [(1, 2), (1, 3), (2, 3)]),
+        (4, 1, [(4, 4)]),
+    ],
+)
+def test_a_narrower_sweep_has_as_many_ranges_as_differ(
+    first: int, rows: int, ranges: list[tuple[int, int]]
+) -> None:
+    found = elbow_ranges(curve(REAL[:rows], first))
+
+    assert [(one["k_min"], one["k_max"]) for one in found] == ranges
+
+
+def test_an_excess_is_known_where_both_silhouettes_are() -> None:
+    swept = curve([9.0, 5, 4, 3], silhouette=[np.nan, 0.5, 0.4, 0.3])
+
+    found = excess_silhouettes(swept, {1: 0.1, 2: 0.2, 4: 0.35})
+
+    assert found == pytest.approx({2: 0.3, 4: -0.05})
+
+
+@pytest.mark.parametrize(
+    ("silhouette", "strength", "natural"),
+    [
+        ([0.5, 0.5, 0.5], [0.9, 0.9, 0.9], [2, 3]),
+        ([0.5, 0.5, 0.5], [0.79, 0.8, 0.9], [3]),
+        ([0.42, 0.5, 0.5], [0.9, 0.9, 0.9], [3]),
+        ([0.44, 0.5, 0.5], [0.9, 0.9, 0.9], [2, 3]),
+        ([0.3, 0.2, 0.5], [1.0, 1.0, 1.0], []),
+        ([0.5, 0.5, 0.5], [np.nan] * 3, []),
+    ],
+)
+def test_natural_is_a_k_that_is_clearer_than_every_reference_and_predictable(
+    silhouette: list[float], strength: list[float], natural: list[int]
+) -> None:
+    swept = curve(
+        [9.0, 5, 4, 3],
+        silhouette=[np.nan, *silhouette],
+        prediction_strength=[np.nan, *strength],
+    )
+
+    assert natural_counts(swept, {2: 0.4, 3: 0.4, 4: 0.6}) == natural

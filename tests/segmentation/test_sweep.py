@@ -5,17 +5,12 @@ import pandas as pd
 import pytest
 from sklearn.cluster import KMeans
 from sklearn.datasets import make_blobs
-from sklearn.metrics import calinski_harabasz_score, davies_bouldin_score, silhouette_score
 
 from user_activity_trends.errors import DegenerateDataError
 from user_activity_trends.segmentation.model import Matrix
+from user_activity_trends.segmentation.scores import SILHOUETTE_ALL
 from user_activity_trends.segmentation.selection import collect_votes, find_elbow
-from user_activity_trends.segmentation.sweep import (
-    SILHOUETTE_ROWS,
-    PartitionScores,
-    candidate_counts,
-    sweep,
-)
+from user_activity_trends.segmentation.sweep import candidate_counts, sweep
 
 SCORES = ["silhouette", "davies_bouldin", "calinski_harabasz"]
 CENTERS = [(0, 0), (20, 0), (0, 20), (20, 20), (10, 40)]
@@ -36,7 +31,7 @@ def test_sse_is_the_inertia_of_the_tightest_of_all_restarts() -> None:
     points = noise(250)
     counts = [1, 2, 5, 9, 14]
 
-    curve = sweep(points, counts, 8, 3)
+    curve = sweep(points, counts, 8, 3).curve
 
     expected = [KMeans(k, n_init=8, random_state=3).fit(points).inertia_ for k in counts]
     assert curve["k"].to_list() == counts
@@ -48,22 +43,25 @@ def test_sse_is_the_inertia_of_the_tightest_of_all_restarts() -> None:
 def test_sse_of_one_cluster_is_the_sum_of_squares_around_the_mean() -> None:
     points = np.array([[0.0, 0], [2, 0], [0, 4], [2, 4]])
 
-    assert sweep(points, [1, 2, 4], 3, 0)["sse"].to_list() == pytest.approx([20, 4, 0], abs=1e-12)
+    assert sweep(points, [1, 2, 4], 3, 0).curve["sse"].to_list() == pytest.approx(
+        [20, 4, 0], abs=1e-12
+    )
 
 
 @pytest.mark.parametrize("planted", [3, 4, 5])
 def test_planted_groups_are_found_at_the_elbow_and_by_every_score(planted: int) -> None:
-    curve = sweep(blobs(planted), range(1, 11), 10, 42)
+    curve = sweep(blobs(planted), range(1, 11), 10, 42).curve
 
     assert curve["sse"].diff()[1:].max() <= 0
     assert find_elbow(curve) == planted
-    assert set(collect_votes(curve).values()) == {planted}
+    votes = collect_votes(curve)
+    assert {votes[name] for name in SCORES} == {planted}
 
 
 def test_the_columns_are_those_of_the_curve_and_one_cluster_has_no_scores() -> None:
-    curve = sweep(blobs(3), range(1, 4), 2, 0)
+    curve = sweep(blobs(3), range(1, 4), 2, 0).curve
 
-    assert list(curve.columns) == ["k", "sse", *SCORES]
+    assert list(curve.columns) == ["k", "sse", *SCORES, "smallest_share"]
     assert curve[SCORES].isna().to_numpy().tolist() == [[True] * 3, [False] * 3, [False] * 3]
 
 
@@ -110,7 +108,7 @@ def test_sessions_that_differ_by_less_than_k_means_can_see_are_not_distinct(
     """k-means expands squares of centred data, which loses differences below about 1e-8."""
     scaled = np.array([[0.0]] * 50 + [[n * noise_of_rounding] for n in range(1, 5)] + [[1.0]] * 5)
 
-    curve = sweep(scaled, candidate_counts(scaled, 1, 10), 2, 0)
+    curve = sweep(scaled, candidate_counts(scaled, 1, 10), 2, 0).curve
 
     assert curve["k"].to_list() == [1, 2]
 
@@ -122,72 +120,10 @@ def test_a_sweep_that_can_tell_too_few_sessions_apart_for_its_first_k_is_an_erro
         sweep(scaled, candidate_counts(scaled, 3, 10), 2, 0)
 
 
-def test_scores_of_a_small_table_are_those_of_all_its_sessions() -> None:
-    points = blobs(4, rows=300)
-    labels = np.random.default_rng(1).integers(0, 5, 300)
-
-    scores = PartitionScores(points, 0)(labels)
-
-    expected = {
-        "silhouette": silhouette_score(points, labels),
-        "davies_bouldin": davies_bouldin_score(points, labels),
-        "calinski_harabasz": calinski_harabasz_score(points, labels),
-    }
-    assert scores == pytest.approx(expected, rel=1e-9)
-    assert list(scores) == SCORES
-
-
-def test_the_silhouette_of_a_large_table_is_that_of_a_seeded_sample() -> None:
-    points = noise(SILHOUETTE_ROWS + 500)
-    labels = (points[:, 0] > 0.4).astype(int)
-
-    scores = PartitionScores(points, 11)(labels)
-
-    rows = np.random.default_rng(11).choice(len(points), SILHOUETTE_ROWS, replace=False)
-    assert len(set(rows)) == 2_000
-    assert scores["silhouette"] == pytest.approx(
-        silhouette_score(points[rows], labels[rows]), rel=1e-9
-    )
-    assert scores["davies_bouldin"] == pytest.approx(davies_bouldin_score(points, labels))
-    assert scores["calinski_harabasz"] == pytest.approx(calinski_harabasz_score(points, labels))
-    assert PartitionScores(points, 12)(labels)["silhouette"] != scores["silhouette"]
-
-
-def test_the_silhouette_of_two_tight_pairs_is_that_worked_out_by_hand() -> None:
-    points = np.array([[0.0], [1.0], [10.0], [11.0]])
-
-    scores = PartitionScores(points, 0)(np.array([0, 0, 1, 1]))
-
-    outer, inner = 1 - 1 / 10.5, 1 - 1 / 9.5
-    assert scores["silhouette"] == pytest.approx((outer + inner) / 2)
-
-
-@pytest.mark.parametrize("labels", [[0, 0, 0, 0], [0, 1, 2, 3]])
-def test_one_cluster_and_one_session_a_cluster_have_no_score(labels: list[int]) -> None:
-    points = np.array([[0.0], [1.0], [5.0], [6.0]])
-
-    scores = PartitionScores(points, 0)(np.array(labels))
-
-    assert list(scores) == SCORES
-    assert np.isnan(list(scores.values())).all()
-
-
-def test_a_cluster_outside_the_sample_leaves_only_the_silhouette_undefined() -> None:
-    points = noise(SILHOUETTE_ROWS + 100)
-    sampled = np.random.default_rng(0).choice(len(points), SILHOUETTE_ROWS, replace=False)
-    labels = np.ones(len(points), dtype=int)
-    labels[sampled] = 0
-
-    scores = PartitionScores(points, 0)(labels)
-
-    assert np.isnan(scores["silhouette"])
-    assert scores["davies_bouldin"] == pytest.approx(davies_bouldin_score(points, labels))
-
-
 def test_a_sweep_with_the_same_seed_is_the_same_to_the_last_bit() -> None:
     points = noise(2_300)
 
-    one, two = (sweep(points, range(1, 5), 2, 9) for _ in range(2))
+    one, two = (sweep(points, range(1, 5), 2, 9).curve for _ in range(2))
 
     pd.testing.assert_frame_equal(one, two, check_exact=True)
 
@@ -195,18 +131,33 @@ def test_a_sweep_with_the_same_seed_is_the_same_to_the_last_bit() -> None:
 def test_the_seed_reaches_the_starts() -> None:
     points = noise(300)
 
-    one, two = (sweep(points, [13], 1, seed) for seed in (1, 2))
+    one, two = (sweep(points, [13], 1, seed).curve for seed in (1, 2))
 
     assert one["sse"][0] != two["sse"][0]
 
 
 def test_the_seed_reaches_the_sample_of_the_silhouette() -> None:
-    points = blobs(2, rows=2_300)
+    points = blobs(2, rows=SILHOUETTE_ALL + 300)
 
-    one, two = (sweep(points, [2], 5, seed) for seed in (1, 2))
+    one, two = (sweep(points, [2], 5, seed).curve for seed in (1, 2))
 
     assert one["davies_bouldin"][0] == pytest.approx(two["davies_bouldin"][0], rel=1e-9)
     assert one["silhouette"][0] != pytest.approx(two["silhouette"][0], rel=1e-9)
+
+
+def test_the_partitions_are_those_of_the_curve() -> None:
+    points = np.concatenate([np.zeros((30, 2)), np.ones((60, 2)), np.full((10, 2), 5.0)])
+    points += np.random.default_rng(2).normal(0, 0.01, points.shape)
+
+    found = sweep(points, range(1, 4), 3, 0)
+
+    assert list(found.partitions) == [1, 2, 3]
+    for k, partition in found.partitions.items():
+        centers = partition.centers[partition.labels]
+        sse = found.curve.set_index("k")["sse"][k]
+        assert partition.sse == sse == pytest.approx(((points - centers) ** 2).sum())
+    assert sorted(found.partitions[3].sizes) == [10, 30, 60]
+    assert found.curve["smallest_share"].to_list() == [1, 0.1, 0.1]
 
 
 def test_the_data_stays_as_it_was() -> None:

@@ -161,7 +161,7 @@ def calendar_artefacts(features: pd.DataFrame, periods: pd.Series) -> list[Cauti
         return found
     for name in features.columns:
         there = periods[features[name].notna() & (features[name] != 0)]
-        present = list(dict.fromkeys(there))
+        present = [one for one in dict.fromkeys(periods) if one in set(there)]
         if not present or len(present) > FEW_PERIODS * len(sessions):
             continue
         share = float(sessions[present].sum() / sessions.sum())

@@ -16,12 +16,17 @@ from user_activity_trends.pipelines.clustering import nodes
 from user_activity_trends.pipelines.clustering.params import (
     ClusteringParams,
     SelectionParams,
+    StabilityParams,
     SweepParams,
 )
+from user_activity_trends.segmentation.evidence import Evidence
 from user_activity_trends.segmentation.model import centroids, fingerprint
 from user_activity_trends.segmentation.naming import NamesParams
+from user_activity_trends.sessions.columns import ColumnsParams
 
 SWEEP = SweepParams(k_min=1, k_max=8, restarts=4, random_state=42)
+TESTING, UNTESTED = StabilityParams(resamples=3), StabilityParams(resamples=0)
+COLUMNS = ColumnsParams(outcome="bought", period="month")
 ELBOW = SelectionParams(method="elbow", n_clusters=None, fallback=None)
 REAL = [1837.24, 684.91, 503.44, 371.74, 318.91, 287.45, 266.91, 247.34, 231.57, 217.49]
 """The curve of the original recipe on the real data."""
@@ -49,13 +54,80 @@ def feature_scaler(columns: tuple[str, ...] = ("PageViews", "stay")) -> dict[str
     }
 
 
-def curve(sse: list[float]) -> pd.DataFrame:
-    scores = {
-        "silhouette": [np.nan, 0.5, 0.7] + [0.1] * (len(sse) - 3),
-        "davies_bouldin": [np.nan, 0.5, 0.7] + [0.9] * (len(sse) - 3),
-        "calinski_harabasz": [np.nan, *range(10, 10 * len(sse), 10)],
+def curve(sse: list[float], *, tested: bool = False) -> pd.DataFrame:
+    """Return what the sweep records; ``tested``: with resamples, all of which favour k = 3."""
+    rest = len(sse) - 3
+    measured = {
+        "stability_mean": [np.nan, 0.5, 0.9] + [0.3] * rest,
+        "stability_min": [np.nan, 0.1, 0.8] + [0.2] * rest,
+        "prediction_strength": [np.nan, 0.6, 0.95] + [0.4] * rest,
+        "permuted_sse": [100.0] * len(sse),
+        "permuted_silhouette": [np.nan] + [0.2] * (rest + 2),
+        "permuted_davies_bouldin": [np.nan] + [2.0] * (rest + 2),
+        "permuted_calinski_harabasz": [np.nan] + [5.0] * (rest + 2),
     }
-    return pd.DataFrame({"k": range(1, len(sse) + 1), "sse": sse} | scores)
+    scores = {
+        "silhouette": [np.nan, 0.5, 0.7] + [0.1] * rest,
+        "davies_bouldin": [np.nan, 0.5, 0.7] + [0.9] * rest,
+        "calinski_harabasz": [np.nan, *range(10, 10 * len(sse), 10)],
+        "smallest_share": [1.0] + [0.1] * (len(sse) - 1),
+    }
+    if not tested:
+        measured = {name: [np.nan] * len(sse) for name in measured}
+    return pd.DataFrame({"k": range(1, len(sse) + 1), "sse": sse} | scores | measured)
+
+
+def evidence(counts: range = range(1, 11), *, tested: bool = False) -> dict[str, Any]:
+    """Return what the sweep found beside the curve, as it is read from its file."""
+    found: dict[str, Any] = {
+        "resamples": 0,
+        "examined": 0,
+        "sizes": {k: [100 - 10 * (k - 1)] + [10] * (k - 1) for k in counts},
+        "variance_shares": {"PageViews": 0.6, "stay": 0.4},
+    }
+    if tested:
+        voted = dict.fromkeys(("elbow", "silhouette", "davies_bouldin", "calinski_harabasz"), 4)
+        reproducible = {"stability": None, "prediction_strength": None}
+        found |= {
+            "resamples": 7,
+            "examined": 100,
+            "jaccard": {k: [0.75] * k for k in counts if k > 1},
+            "permuted_votes": [voted | reproducible, voted | reproducible | {"elbow": None}],
+            "reference_silhouettes": dict.fromkeys(counts, 0.3),
+        }
+    known: dict[str, Any] = json.loads(json.dumps(found))
+    return known
+
+
+def valid_sessions() -> pd.DataFrame:
+    """Sessions whose features say nothing about the outcome or the month."""
+    draw = np.random.default_rng(3)
+    return pd.DataFrame(
+        {
+            "session_id": range(300),
+            "PageViews": draw.integers(1, 9, 300),
+            "stay": draw.random(300),
+            "bought": draw.random(300) < 0.3,
+            "month": np.resize(["Feb", "Mar", "May", "Nov"], 300),
+        }
+    )
+
+
+def select(
+    swept: pd.DataFrame,
+    selecting: SelectionParams = ELBOW,
+    known: dict[str, Any] | None = None,
+    sessions: pd.DataFrame | None = None,
+    columns: ColumnsParams = COLUMNS,
+) -> dict[str, Any]:
+    return nodes.select_cluster_count(
+        swept,
+        known or evidence(),
+        valid_sessions() if sessions is None else sessions,
+        columns,
+        SWEEP,
+        selecting,
+    )
 
 
 def trained(k: int = 3) -> Any:
@@ -65,21 +137,24 @@ def trained(k: int = 3) -> Any:
 def test_the_sweep_measures_the_features_and_not_the_ids() -> None:
     table = scaled_features()
 
-    found = nodes.sweep_cluster_counts(table, SWEEP)
+    found, known = nodes.sweep_cluster_counts(table, SWEEP, UNTESTED)
 
+    assert list(known["variance_shares"]) == ["PageViews", "stay"]
     points = table[["PageViews", "stay"]].to_numpy()
     expected = [KMeans(k, n_init=4, random_state=42).fit(points).inertia_ for k in range(1, 9)]
     assert found["k"].to_list() == list(range(1, 9))
     assert found["sse"].to_list() == pytest.approx(expected, rel=1e-12)
-    named = nodes.sweep_cluster_counts(table.assign(session_id=table["session_id"].map(hex)), SWEEP)
+    renamed = table.assign(session_id=table["session_id"].map(hex))
+    named, _ = nodes.sweep_cluster_counts(renamed, SWEEP, UNTESTED)
     pd.testing.assert_frame_equal(named, found, check_exact=True)
 
 
 def test_the_sweep_stops_at_what_the_sessions_allow() -> None:
     table = pd.DataFrame({"session_id": range(6), "pages": [0.0, 0.5, 1.0, 1.0, 0.5, 1.0]})
 
-    found = nodes.sweep_cluster_counts(table, SWEEP)
+    found, known = nodes.sweep_cluster_counts(table, SWEEP, TESTING)
 
+    assert list(known["sizes"]) == ["1", "2", "3"]
     assert found["k"].to_list() == [1, 2, 3]
     assert found["sse"][2] == pytest.approx(0, abs=1e-12)
 
@@ -88,24 +163,123 @@ def test_a_sweep_over_one_distinct_session_is_an_error() -> None:
     table = pd.DataFrame({"session_id": range(6), "pages": [0.5] * 6})
 
     with pytest.raises(DegenerateDataError, match="1 distinct session,"):
-        nodes.sweep_cluster_counts(table, SWEEP)
+        nodes.sweep_cluster_counts(table, SWEEP, UNTESTED)
 
 
-def test_the_choice_on_the_curve_of_the_original_is_its_elbow() -> None:
-    assert nodes.select_cluster_count(curve(REAL), SWEEP, ELBOW) == {
-        "k": 3,
-        "method": "elbow",
-        "votes": {
-            "elbow": 3,
-            "silhouette": 3,
-            "davies_bouldin": 2,
-            "calinski_harabasz": 10,
-        },
-        "candidates": list(range(1, 11)),
-        "restarts": 4,
-        "verdict": "k = 3: the curve for k = 1..10 bends most there; other criteria: "
-        "silhouette 3, davies-bouldin 2, calinski-harabasz 10.",
+def test_the_sweep_puts_every_k_to_the_test() -> None:
+    found, known = nodes.sweep_cluster_counts(scaled_features(), SWEEP, TESTING)
+
+    by_k = found.set_index("k")
+    assert by_k["stability_mean"][3] == by_k["stability_min"][3] == 1
+    assert by_k["prediction_strength"][3] == 1
+    assert max(by_k["stability_mean"][4], by_k["prediction_strength"][4]) < 0.9
+    read = Evidence.model_validate(json.loads(json.dumps(known, allow_nan=False)))
+    assert (read.resamples, read.sizes[3], read.jaccard[3]) == (3, [60, 40, 25], [1, 1, 1])
+
+
+def test_without_resamples_the_choice_rests_on_the_curve() -> None:
+    swept = curve(REAL)
+
+    found = select(swept)
+
+    assert list(found) == [
+        *("k", "method", "votes", "candidates", "restarts", "resamples", "scores"),
+        *("elbow_ranges", "permutations", "natural_groups", "warnings", "verdict"),
+    ]
+    assert (found["k"], found["method"], found["resamples"]) == (3, "elbow", 0)
+    assert found["votes"] == {
+        "elbow": 3,
+        "silhouette": 3,
+        "davies_bouldin": 2,
+        "calinski_harabasz": 10,
+        "stability": None,
+        "prediction_strength": None,
     }
+    assert found["candidates"] == list(range(1, 11))
+    assert found["restarts"] == {
+        "sweep": 4,
+        "model": 4,
+        "stability": 5,
+        "prediction_strength": 5,
+        "permutations": 3,
+    }
+    assert found["scores"][2] == {
+        "k": 3,
+        "sse": 503.44,
+        "silhouette": 0.7,
+        "davies_bouldin": 0.7,
+        "calinski_harabasz": 20,
+        "smallest_share": 0.1,
+        **dict.fromkeys(swept.columns[6:]),
+        "jaccard": [],
+    }
+    assert found["scores"][0]["silhouette"] is None
+    assert [one["elbow"] for one in found["elbow_ranges"]] == [2, 2, 3, 4]
+    assert found["permutations"] == {
+        "count": 0,
+        "elbows": [],
+        "votes": {"silhouette": [], "davies_bouldin": [], "calinski_harabasz": []},
+    }
+    assert found["natural_groups"] is None
+    assert found["warnings"] == []
+    assert found["verdict"].startswith("k = 3: the curve for k = 1..10 bends most there; other cr")
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
+
+
+def test_with_resamples_all_that_was_measured_is_told() -> None:
+    found = select(curve(REAL, tested=True), known=evidence(tested=True))
+
+    votes = found["votes"]
+    assert (votes["stability"], votes["prediction_strength"], found["resamples"]) == (3, 3, 7)
+    assert found["scores"][2]["stability_min"] == 0.8
+    assert found["scores"][2]["jaccard"] == [0.75] * 3
+    assert found["permutations"] == {
+        "count": 2,
+        "elbows": [4, None],
+        "votes": {name: [4, 4] for name in ("silhouette", "davies_bouldin", "calinski_harabasz")},
+    }
+    assert found["natural_groups"] is True
+    assert "It is also the most reproducible k (adjusted Rand index 0.90" in found["verdict"]
+    assert "There are natural groups: at k = 3" in found["verdict"]
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
+
+
+def test_segments_that_are_no_clearer_than_references_are_no_natural_groups() -> None:
+    known = evidence(tested=True) | {"reference_silhouettes": {str(k): 0.69 for k in range(2, 11)}}
+
+    found = select(curve(REAL, tested=True), known=known)
+
+    assert found["natural_groups"] is False
+    assert "There are no natural groups" in found["verdict"]
+
+
+def test_the_warnings_name_what_is_planted(caplog: pytest.LogCaptureFixture) -> None:
+    sessions = valid_sessions()
+    sessions["PageViews"] += 20 * sessions["bought"]
+    sessions["stay"] *= sessions["month"] == "May"
+    known = evidence() | {
+        "sizes": {str(k): [1_200, 95, *range(9, 10 - k, -1)][:k] for k in range(1, 11)},
+        "variance_shares": {"PageViews": 0.95, "stay": 0.05},
+    }
+
+    found = select(curve(REAL), known=known, sessions=sessions)
+
+    assert [(one["kind"], one["about"]) for one in found["warnings"]] == [
+        ("dominant_feature", "PageViews"),
+        ("tiny_segment", "segment 3"),
+        ("lopsided_score", "k = 3"),
+        ("outcome_proxy", "PageViews"),
+        ("calendar_artefact", "stay"),
+    ]
+    assert [one.message for one in caplog.records] == [one["message"] for one in found["warnings"]]
+
+
+def test_without_outcome_and_period_neither_is_looked_for() -> None:
+    sessions = valid_sessions()
+    sessions["PageViews"] += 20 * sessions["bought"]
+    sessions["stay"] *= sessions["month"] == "May"
+
+    assert select(curve(REAL), sessions=sessions, columns=ColumnsParams())["warnings"] == []
 
 
 @pytest.mark.parametrize(
@@ -123,7 +297,7 @@ def test_the_setting_decides_how_k_is_chosen(
     straight = selecting["fallback"] is not None
     swept = curve([100.0, 90, 80, 70, 60] if straight else REAL)
 
-    found = nodes.select_cluster_count(swept, SWEEP, SelectionParams(**selecting))
+    found = select(swept, SelectionParams(**selecting))
 
     assert (found["k"], found["method"]) == (k, method)
     assert ("fallback" in found["verdict"]) == straight
@@ -132,7 +306,7 @@ def test_the_setting_decides_how_k_is_chosen(
 
 def test_a_straight_curve_is_an_error() -> None:
     with pytest.raises(NoElbowError, match=r"k = 1\.\.5"):
-        nodes.select_cluster_count(curve([100.0, 90, 80, 70, 60]), SWEEP, ELBOW)
+        select(curve([100.0, 90, 80, 70, 60]))
 
 
 @pytest.mark.parametrize("k", [2, 3, 5])
@@ -225,24 +399,27 @@ def test_a_score_that_is_not_defined_is_none() -> None:
 
 def test_no_node_changes_its_inputs() -> None:
     table, scaler, choice = scaled_features(), feature_scaler(), {"k": 3}
-    swept = curve(REAL)
-    before = copy.deepcopy((table, scaler, choice, swept))
+    swept, known, sessions = curve(REAL), evidence(), valid_sessions()
+    before = copy.deepcopy((table, scaler, choice, swept, known, sessions))
     model = nodes.train_model(table, scaler, choice, SWEEP)
     identity = fingerprint(model)
 
-    nodes.sweep_cluster_counts(table, SWEEP)
-    nodes.select_cluster_count(swept, SWEEP, ELBOW)
+    nodes.sweep_cluster_counts(table, SWEEP, TESTING)
+    select(swept, ELBOW, known, sessions)
     nodes.name_segments(model, table, NamesParams({1: "x"}))
     nodes.evaluate_model(model, table, SWEEP)
 
     pd.testing.assert_frame_equal(table, before[0], check_exact=True)
     assert (scaler, choice) == before[1:3]
     pd.testing.assert_frame_equal(swept, before[3], check_exact=True)
+    assert known == before[4]
+    pd.testing.assert_frame_equal(sessions, before[5], check_exact=True)
     assert fingerprint(model) == identity
 
 
 SWEEPING = {"k_min": 1, "k_max": 10, "restarts": 10, "random_state": 42}
 SELECTING = {"method": "elbow", "n_clusters": None, "fallback": None}
+RESAMPLING = {"resamples": 0}
 
 
 @pytest.mark.parametrize(
@@ -268,11 +445,17 @@ SELECTING = {"method": "elbow", "n_clusters": None, "fallback": None}
 def test_settings_that_cannot_work_are_refused(
     sweeping: dict[str, Any], selecting: dict[str, Any], message: str
 ) -> None:
-    ClusteringParams.model_validate({"sweep": SWEEPING, "selection": SELECTING})
+    ClusteringParams.model_validate(
+        {"sweep": SWEEPING, "selection": SELECTING, "stability": RESAMPLING}
+    )
 
     with pytest.raises(ValidationError, match=message):
         ClusteringParams.model_validate(
-            {"sweep": SWEEPING | sweeping, "selection": SELECTING | selecting}
+            {
+                "sweep": SWEEPING | sweeping,
+                "selection": SELECTING | selecting,
+                "stability": RESAMPLING,
+            }
         )
 
 
@@ -282,7 +465,16 @@ def test_a_fixed_k_at_the_ends_of_the_sweep_is_accepted(n_clusters: int) -> None
         {
             "sweep": SWEEPING | {"k_min": 4, "k_max": 6},
             "selection": SELECTING | {"method": "fixed", "n_clusters": n_clusters},
+            "stability": RESAMPLING,
         }
     )
 
     assert accepted.selection.n_clusters == n_clusters
+
+
+@pytest.mark.parametrize("wrong", [{"resamples": -1}, {"resample": 3}, {}])
+def test_resamples_that_cannot_be_made_are_refused(wrong: dict[str, int]) -> None:
+    with pytest.raises(ValidationError, match=r"stability\.resample"):
+        ClusteringParams.model_validate(
+            {"sweep": SWEEPING, "selection": SELECTING, "stability": wrong}
+        )

@@ -11,11 +11,12 @@ from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
 
 from user_activity_trends.pipelines.clustering import create_pipeline
-from user_activity_trends.pipelines.clustering.params import ClusteringParams
+from user_activity_trends.pipelines.clustering.params import ClusteringParams, StabilityParams
 from user_activity_trends.pipelines.data_processing import nodes as processing
 from user_activity_trends.pipelines.data_processing.params import DataProcessingParams
 from user_activity_trends.pipelines.labelling.params import LabellingParams
 from user_activity_trends.recipes import RecipesParams
+from user_activity_trends.segmentation.cautions import calendar_artefacts, outcome_proxies
 from user_activity_trends.segmentation.labels import label
 from user_activity_trends.segmentation.naming import NamesParams
 from user_activity_trends.sessions.columns import ColumnsParams
@@ -30,6 +31,7 @@ def configured(name: str) -> Any:
 
 PARAMETERS = configured("parameters")
 RECIPES = RecipesParams.model_validate(PARAMETERS["recipes"])
+COLUMNS = ColumnsParams.model_validate(PARAMETERS["columns"])
 CLUSTERING = ClusteringParams.model_validate(configured("parameters_clustering")["clustering"])
 NAMES = LabellingParams.model_validate(configured("parameters_labelling")["labelling"]).names
 
@@ -41,11 +43,16 @@ class KeptDataset(MemoryDataset):
         pass
 
 
-def run_stage(inputs: Tables, names: NamesParams = NAMES) -> Tables:
+def run_stage(inputs: Tables, names: NamesParams = NAMES, resamples: int = 0) -> Tables:
     """Run the stage with the configuration of ``conf/base``, and return all that it makes."""
+    scaled = inputs["scaled_features"]
     given = {
-        "scaled_features": inputs["scaled_features"],
+        "scaled_features": scaled,
         "feature_scaler": inputs["feature_scaler"],
+        # Planted tables have neither outcome nor period.
+        "valid_sessions": inputs.get("valid_sessions", scaled),
+        "params:columns": COLUMNS if "valid_sessions" in inputs else ColumnsParams(),
+        "params:clustering.stability": StabilityParams(resamples=resamples),
         "params:clustering.sweep": CLUSTERING.sweep,
         "params:clustering.selection": CLUSTERING.selection,
         "params:labelling.names": names,
@@ -60,7 +67,7 @@ def run_stage(inputs: Tables, names: NamesParams = NAMES) -> Tables:
 
 def process(sessions: pd.DataFrame, recipe: str) -> Tables:
     """Run the nodes of data_processing with the configuration of ``conf/base``, in memory."""
-    columns = ColumnsParams.model_validate(PARAMETERS["columns"])
+    columns = COLUMNS
     share = DataProcessingParams.model_validate(
         configured("parameters_data_processing")["data_processing"]
     )
@@ -93,12 +100,16 @@ def test_nodes_are_in_one_namespace_and_datasets_in_none() -> None:
     assert pipeline.inputs() == {
         "scaled_features",
         "feature_scaler",
+        "valid_sessions",
+        "params:columns",
+        "params:clustering.stability",
         "params:clustering.sweep",
         "params:clustering.selection",
         "params:labelling.names",
     }
     assert pipeline.outputs() | pipeline.all_outputs() == {
         "elbow_curve",
+        "cluster_evidence",
         "cluster_choice",
         "segmentation_model",
         "segment_identities",
@@ -150,12 +161,12 @@ def test_two_runs_make_the_same() -> None:
     }
 
     one, two = (
-        run_stage({"scaled_features": table, "feature_scaler": scaler}, NamesParams({1: "x"}))
+        run_stage({"scaled_features": table, "feature_scaler": scaler}, NamesParams({1: "x"}), 2)
         for _ in range(2)
     )
 
     pd.testing.assert_frame_equal(one["elbow_curve"], two["elbow_curve"], check_exact=True)
-    for name in ("cluster_choice", "segment_identities", "training_metrics"):
+    for name in ("cluster_evidence", "cluster_choice", "segment_identities", "training_metrics"):
         assert one[name] == two[name]
     assert one["segment_identities"]["segments"][0]["segment_name"] == "x"
 
@@ -185,17 +196,37 @@ def test_the_original_recipe_on_the_real_data_gives_the_original_result(
     sizes = labelled["segment"].value_counts().sort_index()
     assert sizes.index.to_list() == [1, 2, 3]
     assert sizes.to_list() == pytest.approx([8833, 2633, 864], rel=0.005)
+    assert [(one["kind"], one["about"]) for one in made["cluster_choice"]["warnings"]] == [
+        ("lopsided_score", "k = 2"),
+        ("outcome_proxy", "PageValues"),
+    ]
     bought = tables["valid_sessions"]["Revenue"].groupby(labelled["segment"]).mean()
     assert bought.to_list() == pytest.approx([0.203, 0.041, 0.005], abs=0.002)
 
 
-def test_the_robust_recipe_on_the_real_data_finds_four_segments(
+def test_the_robust_recipe_on_the_real_data_finds_four_stable_segments(
     sessions: pd.DataFrame,
 ) -> None:
     tables = process(sessions, "log")
 
-    made = run_stage(tables)
+    made = run_stage(tables, resamples=5)
 
-    assert made["cluster_choice"]["k"] == made["cluster_choice"]["votes"]["elbow"] == 4
+    choice = made["cluster_choice"]
+    assert choice["k"] == choice["votes"]["elbow"] == choice["votes"]["stability"] == 4
     assert len(made["segment_identities"]["segments"]) == 4
     assert "PageValues" not in tables["scaled_features"]
+    assert made["elbow_curve"].set_index("k")["stability_min"][4] >= 0.98
+    assert choice["natural_groups"] is True
+    assert choice["warnings"] == []
+
+
+def test_a_feature_of_the_calendar_is_found_in_the_real_data(sessions: pd.DataFrame) -> None:
+    names = [*RECIPES["base"].columns, "SpecialDay"]
+    numbers = sessions[names].astype(float)
+
+    found = calendar_artefacts(numbers, sessions["Month"])
+
+    assert [one.about for one in found] == ["SpecialDay"]
+    assert "in Feb and May only (2 of 10 periods)" in found[0].message
+    bought = sessions["Revenue"].str.upper() == "TRUE"
+    assert [one.about for one in outcome_proxies(numbers, bought)] == ["PageValues"]

@@ -1,0 +1,165 @@
+"""Warnings name what is planted in the data, whatever its name, and nothing else."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from user_activity_trends.segmentation.cautions import (
+    calendar_artefacts,
+    dominant_features,
+    lopsided_scores,
+    outcome_proxies,
+    rank_auc,
+    tiny_segments,
+)
+
+MONTHS = ["Feb", "Mar", "May", "Jun", "Jul", "Aug"]
+PERIODS = pd.Series(np.resize(MONTHS, 600))
+DRAW = np.random.default_rng(0)
+
+
+@pytest.mark.parametrize(
+    ("shares", "named"),
+    [
+        ({"a": 0.91, "b": 0.09}, ["a"]),
+        ({"a": 0.9, "b": 0.1}, []),
+        ({"only": 1.0}, ["only"]),
+    ],
+)
+def test_a_feature_that_decides_alone_is_named(shares: dict[str, float], named: list[str]) -> None:
+    found = dominant_features(shares)
+
+    assert [(one.kind, one.about) for one in found] == [("dominant_feature", n) for n in named]
+    for one in found:
+        assert one.message.startswith(f"{one.about} carries {shares[one.about]:.0%} of the var")
+
+
+@pytest.mark.parametrize(
+    ("sizes", "segments"), [([991, 9], [2]), ([990, 10], []), ([900, 92, 5, 3], [3, 4])]
+)
+def test_segments_under_one_percent_are_named(sizes: list[int], segments: list[int]) -> None:
+    found = tiny_segments(sizes)
+
+    assert [one.about for one in found] == [f"segment {number}" for number in segments]
+    for one, number in zip(found, segments, strict=True):
+        size = sizes[number - 1]
+        assert f"has {size:,} of 1,000 sessions ({size / 10:.2f}%)" in one.message
+
+
+@pytest.mark.parametrize(
+    ("silhouette", "sizes", "asked", "named"),
+    [
+        (0.74, [92, 8], {2}, ["k = 2"]),
+        (0.74, [90, 10], {2}, []),
+        (0.5, [92, 8], {2}, []),
+        (0.74, [92, 8], {3}, []),
+        (np.nan, [100], {2}, []),
+    ],
+)
+def test_a_silhouette_is_doubted_where_one_segment_holds_nearly_everything(
+    silhouette: float, sizes: list[int], asked: set[int], named: list[str]
+) -> None:
+    silhouettes = pd.Series({2: silhouette, 3: 0.9})
+
+    found = lopsided_scores(silhouettes, {2: sizes, 3: [40, 30, 30]}, asked)
+
+    assert [one.about for one in found] == named
+    assert all("(0.74)" in one.message and "92%" in one.message for one in found)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_area_is_that_of_scikit_learn(seed: int) -> None:
+    draw = np.random.default_rng(seed)
+    outcome = pd.Series(draw.random(300) < 0.2)
+    values = pd.Series(draw.integers(0, 5, 300) + 2 * outcome)
+
+    assert rank_auc(values, outcome) == pytest.approx(roc_auc_score(outcome, values), rel=1e-12)
+
+
+def test_gaps_are_left_out_of_the_area() -> None:
+    values = pd.Series([1.0, np.nan, 2.0, np.nan])
+
+    assert rank_auc(values, pd.Series([False, True, True, False])) == 1
+
+
+@pytest.mark.parametrize("outcome", [[True, True], [False, False]])
+def test_an_outcome_that_never_differs_tells_nothing(outcome: list[bool]) -> None:
+    assert rank_auc(pd.Series([1.0, 2.0]), pd.Series(outcome)) == 0.5
+
+
+@pytest.mark.parametrize("direction", [1, -1])
+def test_a_feature_that_nearly_tells_the_outcome_is_named_in_either_direction(
+    direction: int,
+) -> None:
+    draw = np.random.default_rng(2)
+    outcome = pd.Series(draw.random(2_000) < 0.3, name="bought")
+    features = pd.DataFrame(
+        {
+            "helpful": draw.normal(size=2_000) + 0.7 * outcome,
+            "telling": direction * (draw.normal(size=2_000) + 1.6 * outcome),
+            "idle": draw.normal(size=2_000),
+        }
+    )
+
+    [found] = outcome_proxies(features, outcome)
+
+    assert (found.kind, found.about) == ("outcome_proxy", "telling")
+    assert found.message.startswith("telling nearly tells bought by itself (area")
+    apart = 0.5 + abs(rank_auc(features["telling"], outcome) - 0.5)
+    assert f"ROC curve {apart:.2f}," in found.message
+
+
+def nonzero_in(*months: str, share: float = 0.4) -> pd.Series:
+    """Return a feature that is other than 0 in these months only, and in a share of them."""
+    return pd.Series(np.where(PERIODS.isin(months) & (DRAW.random(600) < share), -1.5, 0.0))
+
+
+def test_a_feature_of_few_periods_is_named_with_them() -> None:
+    features = pd.DataFrame(
+        {
+            "season": nonzero_in("May", "Feb"),
+            "half the year": nonzero_in("May", "Feb", "Aug"),
+            "always": nonzero_in(*MONTHS),
+            "never": 0.0,
+        }
+    )
+
+    [found] = calendar_artefacts(features, PERIODS)
+
+    assert (found.kind, found.about) == ("calendar_artefact", "season")
+    assert "other than 0 in Feb and May only (2 of 6 periods)" in found.message
+
+
+def test_a_handful_of_sessions_in_few_periods_is_no_artefact() -> None:
+    rare = pd.Series(0.0, index=range(600))
+    rare[[0, 6, 12]] = 1.0  # all in Feb
+
+    assert calendar_artefacts(pd.DataFrame({"rare": rare}), PERIODS) == []
+
+
+def test_gaps_do_not_count_as_other_than_0() -> None:
+    season = nonzero_in("May")
+    season[PERIODS == "Jul"] = np.nan
+
+    [found] = calendar_artefacts(pd.DataFrame({"season": season}), PERIODS)
+
+    assert "in May only (1 of 6 periods)" in found.message
+
+
+def test_two_periods_are_too_few_to_speak_of_a_calendar() -> None:
+    periods = pd.Series(np.resize(["Feb", "May"], 600))
+    season = pd.DataFrame({"season": (periods == "May") * 1.0})
+
+    assert calendar_artefacts(season, periods) == []
+
+
+def test_many_periods_are_not_all_listed() -> None:
+    periods = pd.Series(np.resize([f"2026-01-{day:02}" for day in range(1, 31)], 900))
+    season = pd.DataFrame({"season": (periods <= "2026-01-06") * 1.0})
+
+    [found] = calendar_artefacts(season, periods)
+
+    assert "in 2026-01-01, 2026-01-02, 2026-01-03, 2026-01-04 and 2 more only (6 of 30 " in (
+        found.message
+    )

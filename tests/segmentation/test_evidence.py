@@ -1,0 +1,103 @@
+"""All evidence about each k is in one table, and what does not fit beside it."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from user_activity_trends.schemas import ElbowCurve
+from user_activity_trends.segmentation import evidence
+from user_activity_trends.segmentation.evidence import Evidence, gather
+from user_activity_trends.segmentation.model import Matrix
+from user_activity_trends.segmentation.selection import collect_votes, natural_counts
+from user_activity_trends.segmentation.sweep import sweep
+
+SIZES = (120, 80, 40)
+COLUMNS = [
+    *("k", "sse", "silhouette", "davies_bouldin", "calinski_harabasz", "smallest_share"),
+    *("stability_mean", "stability_min", "prediction_strength", "permuted_sse"),
+    *("permuted_silhouette", "permuted_davies_bouldin", "permuted_calinski_harabasz"),
+]
+
+
+def planted() -> Matrix:
+    centers = np.array([(0, 0), (9, 0), (0, 9)])[np.repeat(range(3), SIZES)]
+    return centers + np.random.default_rng(0).normal(size=centers.shape)
+
+
+def gathered(points: Matrix, resamples: int, k_max: int = 5) -> tuple[pd.DataFrame, Evidence]:
+    return gather(points, ["x", "y"], sweep(points, range(1, k_max + 1), 5, 0), resamples, 0)
+
+
+def test_the_planted_number_stands_out_in_everything() -> None:
+    curve, known = gathered(planted(), 6)
+
+    assert list(curve.columns) == COLUMNS
+    ElbowCurve.validate(curve)
+    votes = collect_votes(curve)
+    assert votes["stability"] == votes["prediction_strength"] == 3
+    assert (curve["stability_min"] <= curve["stability_mean"])[1:].all()
+    assert natural_counts(curve, known.reference_silhouettes) == [3]
+    assert curve["permuted_sse"][0] == pytest.approx(curve["sse"][0])
+    assert curve["permuted_silhouette"][2] < curve["silhouette"][2] - 0.03
+    assert known.sizes[3] == [120, 80, 40]
+    assert {k: len(one) for k, one in known.jaccard.items()} == {2: 2, 3: 3, 4: 4, 5: 5}
+    assert [len(known.permuted_votes), known.resamples, known.examined] == [5, 6, 240]
+    assert list(known.permuted_votes[0]) == [
+        *("elbow", "silhouette", "davies_bouldin", "calinski_harabasz"),
+        *("stability", "prediction_strength"),
+    ]
+
+
+def test_the_jaccard_indices_are_in_the_order_of_size() -> None:
+    """The largest cluster is a cloud cut off at random, the two others are far away."""
+    draw = np.random.default_rng(1)
+    points = np.concatenate(
+        [draw.normal(40, 1, (30, 2)), draw.normal(-40, 1, (25, 2)), draw.random((200, 2)) * 9]
+    )
+
+    _, known = gathered(points, 6)
+
+    assert known.sizes[4][2:] == [30, 25]
+    assert known.jaccard[4][2:] == [1, 1]
+    assert max(known.jaccard[4][:2]) < 1
+
+
+def test_without_resamples_the_columns_are_there_and_empty() -> None:
+    curve, known = gathered(planted(), 0)
+
+    assert list(curve.columns) == COLUMNS
+    assert curve[COLUMNS[6:]].isna().to_numpy().all()
+    ElbowCurve.validate(curve)
+    assert known == Evidence(
+        resamples=0, examined=0, sizes=known.sizes, variance_shares=known.variance_shares
+    )
+
+
+def test_the_shares_of_the_variance_are_those_of_the_features() -> None:
+    points = np.column_stack([np.tile([0.0, 1.0], 50), np.tile([0.0, 3.0], 50)])
+
+    _, known = gathered(points, 0, k_max=2)
+
+    assert known.variance_shares == pytest.approx({"x": 0.1, "y": 0.9})
+
+
+def test_evidence_survives_json() -> None:
+    _, known = gathered(planted(), 2)
+
+    written = json.dumps(known.model_dump(mode="json"), allow_nan=False)
+
+    assert Evidence.model_validate(json.loads(written)) == known
+
+
+def test_of_many_sessions_some_are_examined(monkeypatch: pytest.MonkeyPatch) -> None:
+    points = planted()
+    monkeypatch.setattr(evidence, "EXAMINED_ROWS", 100)
+
+    curve, known = gathered(points, 3)
+
+    assert known.examined == 100
+    assert known.sizes[3] == [120, 80, 40]
+    assert curve["permuted_sse"][0] == pytest.approx(curve["sse"][0], rel=0.3)
+    assert curve["stability_mean"][2] == pytest.approx(1, abs=0.03)

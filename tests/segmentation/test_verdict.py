@@ -1,0 +1,165 @@
+"""The verdict says what was found, in sentences that can be read one by one."""
+
+from dataclasses import replace
+
+import pytest
+
+from user_activity_trends.segmentation.selection import Method
+from user_activity_trends.segmentation.verdict import Findings, Votes, in_words
+
+VOTES: Votes = {
+    "elbow": 3,
+    "silhouette": 2,
+    "davies_bouldin": 5,
+    "calinski_harabasz": 2,
+    "stability": None,
+    "prediction_strength": None,
+}
+BARE = Findings(
+    k=3,
+    method="elbow",
+    asked="elbow",
+    votes=VOTES,
+    counts=range(1, 11),
+    elbow_ranges=[],
+    resamples=0,
+    permuted_elbows=[],
+    stability={},
+    natural=[],
+)
+RANGES = [
+    {"k_min": 1, "k_max": 6, "elbow": 3},
+    {"k_min": 1, "k_max": 8, "elbow": 3},
+    {"k_min": 1, "k_max": 10, "elbow": 4},
+    {"k_min": 2, "k_max": 10, "elbow": None},
+]
+TESTED = replace(
+    BARE,
+    votes=VOTES | {"stability": 5, "prediction_strength": 2},
+    elbow_ranges=RANGES,
+    resamples=30,
+    permuted_elbows=[4, 4, 5, None, 4],
+    stability={2: (0.8, 0.5), 3: (0.914, 0.796), 5: (0.98, 0.92)},
+)
+
+
+def votes(k: int | None) -> Votes:
+    return dict.fromkeys(VOTES, k)
+
+
+@pytest.mark.parametrize(
+    ("k", "method", "asked", "cast", "said"),
+    [
+        (
+            3,
+            "elbow",
+            "elbow",
+            VOTES,
+            (
+                "the curve for k = 1..10 bends most there; other criteria: silhouette 2, "
+                "davies-bouldin 5, calinski-harabasz 2."
+            ),
+        ),
+        (
+            4,
+            "elbow",
+            "elbow",
+            votes(4),
+            (
+                "the curve for k = 1..10 bends most there; the other criteria agree: silhouette 4, "
+                "davies-bouldin 4, calinski-harabasz 4, stability 4, prediction strength 4."
+            ),
+        ),
+        (
+            2,
+            "silhouette",
+            "elbow",
+            VOTES | {"elbow": None},
+            (
+                "the silhouette is highest there (fallback: no elbow was found); other criteria: "
+                "davies-bouldin 5, calinski-harabasz 2."
+            ),
+        ),
+        (7, "fixed", "fixed", votes(None), "clustering.selection.n_clusters says so."),
+        (
+            2,
+            "consensus",
+            "consensus",
+            VOTES,
+            (
+                "most criteria vote for it; other criteria: elbow 3, silhouette 2, "
+                "davies-bouldin 5, calinski-harabasz 2."
+            ),
+        ),
+    ],
+)
+def test_the_first_sentence_says_how_k_was_chosen_and_who_disagrees(
+    k: int, method: Method, asked: Method, cast: Votes, said: str
+) -> None:
+    found = in_words(replace(BARE, k=k, method=method, asked=asked, votes=cast))
+
+    assert found.startswith(f"k = {k}: {said} ")
+
+
+def test_the_whole_verdict_on_a_choice_that_deserves_doubt() -> None:
+    assert in_words(TESTED) == (
+        "k = 3: the curve for k = 1..10 bends most there; other criteria: silhouette 2, "
+        "davies-bouldin 5, calinski-harabasz 2, stability 5, prediction strength 2. "
+        "Over the ranges 1..6, 1..8, 1..10 and 2..10 the elbow is 3, 3, 4, none: it depends on "
+        "where one looks. "
+        "Columns shuffled each by itself, where nothing belongs together, have an elbow as well "
+        "(4 in 3 of 5), so an elbow by itself proves nothing. "
+        "The most reproducible is k = 5 (adjusted Rand index 0.98 on average over 30 resamples); "
+        "k = 3 has 0.91, 0.80 at worst. "
+        "There are no natural groups: the segments are no clearer than in tables without any, "
+        "so take them as a useful cut through a continuum, not as kinds of users."
+    )
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"elbow_ranges": RANGES[:2]}, "Over the ranges 1..6 and 1..8 the elbow is always 3."),
+        ({"permuted_elbows": [None] * 5}, "On shuffled columns, where nothing belongs together,"),
+        ({"permuted_elbows": [5, 4, 5, 4]}, "(4 in 2 of 4)"),
+        (
+            {"k": 5},
+            (
+                "It is also the most reproducible k (adjusted Rand index 0.98 on average over 30 "
+                "resamples, 0.92 at worst)."
+            ),
+        ),
+        ({"k": 1}, "(adjusted Rand index 0.98 on average over 30 resamples). "),
+        (
+            {"natural": [2, 3]},
+            "There are natural groups: at k = 3 the segments are clearer than in any table",
+        ),
+        (
+            {"natural": [2, 4, 5]},
+            (
+                "There are natural groups at k = 2, 4 and 5, where segments are clearer than in "
+                "any table without groups; those at k = 3 are not."
+            ),
+        ),
+    ],
+)
+def test_what_was_found_is_what_is_said(changed: dict[str, object], said: str) -> None:
+    assert said in in_words(replace(TESTED, **changed))  # type: ignore[arg-type]
+    assert said not in in_words(TESTED)
+
+
+def test_without_resamples_the_verdict_says_that_nothing_was_examined() -> None:
+    found = in_words(replace(BARE, elbow_ranges=RANGES))
+
+    assert found.endswith(
+        "the elbow is 3, 3, 4, none: it depends on where one looks. Whether the segments come back "
+        "and whether there are natural groups was not examined "
+        "(clustering.stability.resamples = 0)."
+    )
+    assert "huffled" not in found
+
+
+def test_the_ranges_are_left_out_where_there_is_no_elbow() -> None:
+    found = in_words(replace(TESTED, votes=VOTES | {"elbow": None}, method="fixed"))
+
+    assert "range" not in found
