@@ -6,6 +6,7 @@ which it is stopped, whatever it has started itself.
 """
 
 import base64
+import contextlib
 import json
 import os
 import secrets
@@ -375,6 +376,13 @@ class Stack:
                 log = (self.folder / "logs" / f"{part}.log").read_text(errors="replace")
                 msg = f"{part} has ended with {code}; the end of its log:\n{log[-3000:]}"
                 raise NotReadyError(msg)
+
+    def restart_ended(self) -> None:
+        """Start each part of Airflow again that has ended, as ``restart: unless-stopped`` does."""
+        for part in [name for name, one in self._processes.items() if one.poll() is not None]:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._processes.pop(part).pid, signal.SIGKILL)  # what it has left behind
+            self.start_part(part)
 
     def kill(self, part: str) -> None:
         """Kill a part, and all of its process group, at once."""

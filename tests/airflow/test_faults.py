@@ -163,6 +163,7 @@ def test_a_run_that_is_late_is_told_once(stack: Stack, faults: Faults, webhook: 
 def test_postgresql_restarted_in_the_middle_of_a_task(
     stack: Stack, faults: Faults, expected: Undisturbed
 ) -> None:
+    """Parts of Airflow may end with its database; a deployment starts what has ended again."""
     faults.plant("pause-before-clustering.train_model")
     run = stack.api.trigger(TRAINING)
     pause, _ = _paused(faults, "clustering.train_model")
@@ -171,7 +172,13 @@ def test_postgresql_restarted_in_the_middle_of_a_task(
     stack.start_postgres()
     pause.unlink()
 
+    def ended() -> bool:
+        stack.restart_ended()
+        return stack.api.run(TRAINING, run)["state"] in {"success", "failed"}
+
+    wait_for("the end of the run", ended, 300)
     _right(stack, run, expected)
+    stack.wait_until_healthy()
 
 
 @pytest.mark.slow_faults
