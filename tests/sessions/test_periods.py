@@ -6,6 +6,7 @@ from datetime import date, timedelta
 
 import pytest
 
+from user_activity_trends.errors import SettingError
 from user_activity_trends.sessions import periods
 from user_activity_trends.sessions.columns import ColumnsParams, PeriodBin
 from user_activity_trends.sessions.periods import in_order, sort_categories
@@ -176,6 +177,15 @@ def test_a_slip_of_a_thousand_years_is_not_filled(
 ) -> None:
     assert periods.MOST_PERIODS < 1_000 * 12
     assert in_order(present, columns(period_bin=period_bin)) == sorted(present)
+
+
+@pytest.mark.parametrize(
+    ("period_bin", "label"),
+    [("day", "2026-W05"), ("week", "2026-01-31"), ("month", "Feb"), ("month", "2026-W05")],
+)
+def test_periods_of_another_setting_are_refused(period_bin: PeriodBin, label: str) -> None:
+    with pytest.raises(SettingError, match=f"{label}.* none of columns.period_bin = {period_bin}"):
+        in_order([label], columns(period_bin=period_bin))
 
 
 def test_accepted_values_of_another_column_are_none_of_its_business() -> None:

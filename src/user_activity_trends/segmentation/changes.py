@@ -1,7 +1,5 @@
 """Why the overall conversion changes: other segments (mix), or segments that convert otherwise."""
 
-import itertools
-
 import numpy as np
 import pandas as pd
 
@@ -35,28 +33,24 @@ def split_changes(trends: pd.DataFrame) -> pd.DataFrame:
         sessions in one of the two periods takes the rate of the other, so that
         its coming and going is mix.
     """
-    rows = []
-    if "conversions" in trends.columns and len(trends):
-        wide = trends.pivot_table(
-            index="period", columns="segment", values=["sessions", "conversions"], sort=False
-        )
-        sessions = wide["sessions"].to_numpy(dtype=np.float64)
-        conversions = wide["conversions"].to_numpy(dtype=np.float64)
-        periods = [str(period) for period in wide.index]
-        for before, after in itertools.pairwise(range(len(periods))):
-            pair = [before, after]
-            counts = (periods[before], periods[after])
-            rows.append(counts + _split(sessions[pair], conversions[pair]))
-    return pd.DataFrame(rows, columns=list(_TYPES)).astype(_TYPES)
-
-
-def _split(sessions: np.ndarray, conversions: np.ndarray) -> tuple[float, float, float]:
-    """Split the change between two periods; both arrays have the shape (2, segments)."""
-    known = sessions > 0
-    rates = np.divide(conversions, sessions, out=np.zeros_like(sessions), where=known)
-    rates = np.where(known, rates, rates[::-1])
+    if "conversions" not in trends.columns or not len(trends):
+        return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in _TYPES.items()})
+    wide = trends.pivot_table(
+        index="period", columns="segment", values=["sessions", "conversions"], sort=False
+    )
+    periods = wide.index.astype("str")
+    sessions = wide["sessions"].to_numpy(dtype=np.float64)
+    conversions = wide["conversions"].to_numpy(dtype=np.float64)
     shares = sessions / sessions.sum(axis=1, keepdims=True)
-    overall = conversions.sum(axis=1) / sessions.sum(axis=1)
-    mix = ((shares[1] - shares[0]) * rates.mean(axis=0)).sum()
-    rate = ((rates[1] - rates[0]) * shares.mean(axis=0)).sum()
-    return float(overall[1] - overall[0]), float(mix), float(rate)
+    rates = np.divide(conversions, sessions, out=np.zeros_like(sessions), where=sessions > 0)
+    before = np.where(sessions[:-1] > 0, rates[:-1], rates[1:])
+    after = np.where(sessions[1:] > 0, rates[1:], rates[:-1])
+    return pd.DataFrame(
+        {
+            "period_from": periods[:-1],
+            "period_to": periods[1:],
+            "change": np.diff(conversions.sum(axis=1) / sessions.sum(axis=1)),
+            "mix": ((shares[1:] - shares[:-1]) * (before + after) / 2).sum(axis=1),
+            "rate": ((after - before) * (shares[1:] + shares[:-1]) / 2).sum(axis=1),
+        }
+    ).astype(_TYPES)

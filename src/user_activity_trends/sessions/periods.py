@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 
+from user_activity_trends.errors import SettingError
 from user_activity_trends.sessions.columns import ColumnsParams
 
 _MONTHS = (
@@ -35,6 +36,9 @@ def in_order(present: Iterable[str], columns: ColumnsParams) -> list[str]:
         names of months, every month from the first to the last; else those
         present, by number where all are numbers, as text otherwise.
 
+    Raises:
+        SettingError: The periods are not those of the setting.
+
     >>> in_order(["2026-W02", "2025-W51"], ColumnsParams(period="day", period_bin="week"))
     ['2025-W51', '2025-W52', '2026-W01', '2026-W02']
     >>> in_order(["May", "Feb", "june"], ColumnsParams(period="month"))
@@ -42,7 +46,15 @@ def in_order(present: Iterable[str], columns: ColumnsParams) -> list[str]:
     """
     labels = sorted(set(present))
     if columns.period_bin and labels:
-        return _dates(labels, columns.period_bin)
+        try:
+            return _dates(labels, columns.period_bin)
+        except ValueError as error:
+            msg = (
+                f"periods such as {labels[0]!r} are none of columns.period_bin = "
+                f"{columns.period_bin}: the sessions were read under another setting; read them "
+                "again (kedro run --pipelines data_processing), or set it back"
+            )
+            raise SettingError(msg) from error
     values = columns.values.get(columns.period or "")
     if values and values.accepted:
         return [*values.accepted, *sort_categories(set(labels) - set(values.accepted))]
@@ -118,9 +130,10 @@ def _month_number(label: str) -> int:
 
 def _first_day(label: str, period_bin: str) -> date:
     if period_bin == "day":
-        return date.fromisoformat(label)
-    year, week = label.split("-W")
-    return date.fromisocalendar(int(year), int(week), 1)
+        year, month, day = (int(part) for part in label.split("-"))
+        return date(year, month, day)
+    year, week = (int(part) for part in label.split("-W"))
+    return date.fromisocalendar(year, week, 1)
 
 
 def _week(day: date) -> str:

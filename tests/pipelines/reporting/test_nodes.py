@@ -184,6 +184,25 @@ def test_dates_are_periods_as_well() -> None:
     assert set(nodes.test_trends(found, columns)["periods"]) == {3, 4}
 
 
+@pytest.mark.parametrize(("count", "warned"), [(366, 0), (367, 1)])
+def test_dates_that_are_taken_for_categories_are_told(
+    count: int, warned: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    segments = pd.DataFrame({"session_id": range(count), "segment": 1, "segment_name": "all"})
+    days = pd.Series(pd.date_range("2025-01-01", periods=count)).dt.strftime("%Y-%m-%d")
+    sessions = pd.DataFrame({"session_id": range(count), "day": days})
+
+    found = nodes.summarise_trends(segments, sessions, ColumnsParams(period="day"))
+
+    assert found["period"].tolist() == days.tolist()
+    assert [record.levelname for record in caplog.records] == ["WARNING"] * warned
+    # Who has set it already is not told to.
+    binned = ColumnsParams(period="day", period_bin="day")
+    caplog.clear()
+    pd.testing.assert_frame_equal(nodes.summarise_trends(segments, sessions, binned), found)
+    assert caplog.records == []
+
+
 # --- what is lacking ------------------------------------------------------------------------------
 
 FEW: list[tuple[str, dict[str, Any], list[str]]] = [

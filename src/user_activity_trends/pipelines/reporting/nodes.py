@@ -1,5 +1,6 @@
 """Nodes that count segments through time and by category."""
 
+import logging
 from typing import Any
 
 import narwhals as nw
@@ -9,6 +10,11 @@ from user_activity_trends.segmentation import changes, migrations, trend_tests, 
 from user_activity_trends.sessions import periods
 from user_activity_trends.sessions.columns import ColumnsParams
 from user_activity_trends.sessions.rules import SESSION_ID
+
+logger = logging.getLogger(__name__)
+
+_MANY = 366
+"""Periods that a year may have; a category of more is perhaps none."""
 
 
 def summarise_trends(
@@ -35,6 +41,13 @@ def summarise_trends(
     sessions = _labelled(session_segments, valid_sessions, columns.period, columns)
     present = set(sessions["group"].unique().to_list())
     calendar = [period for period in periods.in_order(present, columns) if period in present]
+    if len(calendar) > _MANY and columns.period_bin is None:
+        logger.warning(
+            "column %s has %d different periods; if it is a date, set columns.period_bin to day, "
+            "week or month",
+            columns.period,
+            len(calendar),
+        )
     counted = trends.count_groups(sessions, calendar, with_outcome=with_outcome)
     return counted.rename(columns={"group": "period"})
 
