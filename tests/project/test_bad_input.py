@@ -711,7 +711,7 @@ def test_fewer_distinct_sessions_than_k_min_is_an_error(
 def test_no_elbow_is_an_error_that_names_the_settings(refuse: Refuse) -> None:
     message = refuse(
         NoElbowError,
-        allowed={"06_models/elbow_curve.csv"},
+        allowed={"06_models/elbow_curve.csv", "06_models/cluster_evidence.json"},
         clustering={"sweep": {"k_max": 2}},
     )
 

@@ -1,0 +1,86 @@
+"""A slice of ``make planted-truth``: groups are found where they are planted, and only there."""
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+SCRIPT = Path(__file__).parents[1] / "benchmarks/planted_truth.py"
+LAYOUTS = ["cube", "simplex", "unequal sizes", "pairs", "correlated"]
+
+
+@pytest.fixture(scope="module")
+def planted_truth() -> ModuleType:
+    """Return the benchmark, which is no part of the package, with fewer resamples."""
+    specification = importlib.util.spec_from_file_location("planted_truth", SCRIPT)
+    assert specification is not None
+    assert specification.loader is not None
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    module.RESAMPLES = 4
+    return module
+
+
+@pytest.mark.parametrize(("groups", "layout"), list(zip([6, 2, 5, 4, 3], LAYOUTS, strict=True)))
+def test_planted_groups_are_counted_right_and_called_natural(
+    planted_truth: ModuleType, groups: int, layout: str
+) -> None:
+    found = planted_truth.choose(planted_truth.planted(groups, 7, layout), 7)
+
+    assert (found["k"], found["method"]) == (groups, "consensus")
+    assert found["natural_groups"] is True
+    assert "There are natural groups" in found["verdict"]
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "uniform",
+        "one Gaussian",
+        "one Gaussian, correlation 0.8",
+        "columns shuffled, recipe base",
+        "columns shuffled, recipe log",
+    ],
+)
+def test_where_nothing_is_planted_the_verdict_says_so(planted_truth: ModuleType, kind: str) -> None:
+    points = planted_truth.STRUCTURELESS[kind](np.random.default_rng(5))
+
+    found = planted_truth.choose(points, 5)
+
+    assert found["natural_groups"] is False
+    assert "There are no natural groups" in found["verdict"]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_planted_centres_are_six_standard_deviations_apart(
+    planted_truth: ModuleType, layout: str
+) -> None:
+    centers, _, _ = planted_truth.LAYOUTS[layout]
+
+    for groups in range(2, 7):
+        placed = centers(np.random.default_rng(groups), groups)
+        gaps = np.linalg.norm(placed[:, None] - placed[None], axis=2)[np.triu_indices(groups, 1)]
+        assert placed.shape == (groups, 6)
+        assert gaps.min() >= 6 - 1e-9
+
+
+def test_the_counts_are_printed_and_a_low_one_is_told(
+    planted_truth: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    right = [("planted", 3, seed, 3, True) for seed in range(19)]
+    wrong = ("planted", 3, 19, 4, False)
+    none = [("uniform", 0, seed, 2, seed > 18) for seed in range(20)]
+
+    assert planted_truth.report("planted", 3, [*right, wrong]) == 0
+    assert planted_truth.report("planted", 3, [*right[:18], wrong, wrong]) == 2
+    assert planted_truth.report("uniform", 0, none) == 0
+    assert planted_truth.report("uniform", 0, none[1:]) == 1
+
+    assert capsys.readouterr().out.splitlines() == [
+        "3 groups: consensus finds 3 in 19 of 20 (else {4: 1}); natural groups in 19",
+        "3 groups: consensus finds 3 in 18 of 20 (else {4: 2}); natural groups in 18",
+        "uniform: no natural groups in 19 of 20",
+        "uniform: no natural groups in 18 of 19",
+    ]
