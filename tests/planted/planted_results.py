@@ -36,9 +36,7 @@ def plant(  # noqa: PLR0913 (one argument a thing that can differ)
     rng = np.random.default_rng(7)
     names = [*names, *(f"Segment called {n}" for n in range(len(names) + 1, segments + 1))]
     weights = np.arange(segments, 0, -1) / np.arange(segments, 0, -1).sum()
-    segment = 1 + np.minimum(
-        np.searchsorted(weights.cumsum(), rng.random(sessions)), segments - 1
-    )
+    segment = 1 + np.minimum(np.searchsorted(weights.cumsum(), rng.random(sessions)), segments - 1)
     segment[:segments] = np.arange(1, segments + 1)
     segment = _largest_first(segment)
     period = rng.integers(0, max(1, len(periods)), sessions)
@@ -77,7 +75,9 @@ def plant(  # noqa: PLR0913 (one argument a thing that can differ)
     return {
         "session_segments": labelled,
         "valid_sessions": valid,
-        "scaled_features": pd.DataFrame({"session_id": ids} | dict(zip(features, scaled.T))),
+        "scaled_features": pd.DataFrame(
+            {"session_id": ids} | dict(zip(features, scaled.T, strict=True))
+        ),
         "segment_profiles": _profiles(labelled, valid, features, resamples=resamples),
         "typical_sessions": _typical(labelled, valid, features),
         "elbow_curve": _curve(segments, resamples),
@@ -177,7 +177,9 @@ def _choice(segments: int, resamples: int) -> dict[str, Any]:
         "permutations": {
             "count": len(shuffled),
             "elbows": shuffled,
-            "votes": {"silhouette": [2, 2, 2, 3, 2], "davies_bouldin": [9] * 5} if resamples else {},
+            "votes": {"silhouette": [2, 2, 2, 3, 2], "davies_bouldin": [9] * 5}
+            if resamples
+            else {},
         },
         "natural_groups": True if resamples else None,
         "warnings": [],

@@ -10,7 +10,7 @@ import pytest
 
 PROJECT = Path(__file__).resolve().parents[2]
 HEAVY = {"sklearn", "plotly", "scipy.stats"}
-NUMERICS = ("errors", "recipes", "sample_data", "segmentation", "sessions")
+NUMERICS = ("charts", "errors", "recipes", "report", "sample_data", "segmentation", "sessions")
 
 RUN = """
 import json, sys

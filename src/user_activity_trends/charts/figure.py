@@ -192,7 +192,7 @@ def colorbar(title: str) -> Layout:
         "ypad": 4,
         "outlinewidth": 0,
         "nticks": 5,
-        "title": {"text": title, "side": "top", "font": {"size": 13}},
+        "title": {"text": title, "side": "top", "font": {"size": 12}},
     }
 
 

@@ -166,8 +166,9 @@ def _through_time(
         ends += [(segment, *known[-1])] if known else []
     if few and measure is _CONVERSION:
         traces.append(_too_few(few))
-    top = 108 * float(trends[[measure.value, measure.high]].max().max() or 0) or 1.0
-    top = 1.0 if math.isnan(top) else top
+    drawn = trends[[measure.value, measure.high]].max().max()
+    highest = 0.0 if is_missing(drawn) else 100 * float(drawn)
+    top = 1.08 * max([highest, *(value for value in traces[0]["y"] if value)]) or 10.0
     layout: Layout = {
         "xaxis": _calendar_axis(calendar),
         "yaxis": figure.axis(measure.axis, range=[-0.04 * top, top], nticks=6),
@@ -241,7 +242,8 @@ def overall_rates(trends: pd.DataFrame) -> dict[str, float]:
 
 def _all_sessions(trends: pd.DataFrame, calendar: Sequence[str]) -> Trace:
     place = {period: at for at, period in enumerate(calendar)}
-    rates = overall_rates(trends)
+    totals = trends.groupby("period")["sessions"].transform("sum")
+    rates = overall_rates(trends[totals >= FEW])
     return {
         "type": "scatter",
         "mode": "lines",
@@ -280,8 +282,8 @@ def _numbers(ends: list[tuple[int, float, float]], top: float) -> list[Layout]:
             x=round(at, 4),
             y=height,
             xanchor="left",
-            xshift=8,
-            font={"size": 14},
+            xshift=6,
+            font={"size": 13},
         )
         for (segment, at, _), height in zip(ordered, heights, strict=True)
     ]

@@ -42,6 +42,7 @@
   const drawAll = () => plots.forEach(draw);
 
   drawAll();
+  document.querySelectorAll(".hint").forEach((hint) => hint.remove());
   dark.addEventListener("change", drawAll);
   let waiting;
   let last = document.documentElement.clientWidth;
@@ -79,13 +80,10 @@
     const button = event.target.closest("button.copy");
     if (!button) return;
     const text = tsv(document.getElementById(button.dataset.table));
-    let done = true;
-    try {
-      await navigator.clipboard.writeText(text);
-    } catch {
-      done = copyByHand(text);
-      button.focus();
-    }
+    // What asks for no permission comes first; a page in a file may wait for one for ever.
+    let done = copyByHand(text);
+    button.focus();
+    if (!done) done = await navigator.clipboard?.writeText(text).then(() => true, () => false);
     const title = document.getElementById(`${button.dataset.table}-title`).textContent;
     button.textContent = done ? "Copied" : "Not copied";
     announce.textContent = done ? `Copied: ${title}` : `Not copied: ${title}`;

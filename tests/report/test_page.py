@@ -1,0 +1,349 @@
+"""The page says what the planted results say, safely, and the same each time."""
+
+import base64
+import hashlib
+import json
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from planted_results import plant, report
+
+from user_activity_trends.charts.wording import NONE
+from user_activity_trends.report import page, plots, sources, tables
+from user_activity_trends.report.answers import can_i_trust_it, what_changed, what_was_rejected
+
+PROJECT = Path(__file__).resolve().parents[2]
+HOSTILE = ("<script>window.hacked = 1</script>", "<img src=x onerror=alert(1)>", "</script><!--")
+YEAR = ("Jan", "Feb", "Mar", "Apr", "May")
+
+
+class Outline(HTMLParser):
+    """Collects what the tests look at."""
+
+    def __init__(self, content: str) -> None:
+        super().__init__()
+        self.ids: list[str] = []
+        self.levels: list[int] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self._inside: list[str] = []
+        self.feed(content)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._inside.append(tag)
+        self.tags.append((tag, dict(attrs)))
+        self.ids += [value for name, value in attrs if name == "id" and value]
+        if re.fullmatch("h[1-6]", tag):
+            self.levels.append(int(tag[1]))
+
+    def handle_data(self, data: str) -> None:
+        if self._inside[-1:] not in (["script"], ["style"]):
+            self.words.append(data)
+
+    def handle_endtag(self, tag: str) -> None:
+        while self._inside and self._inside.pop() != tag:
+            pass
+
+    @property
+    def text(self) -> str:
+        said = " ".join(" ".join(self.words).split())
+        return said.replace("\N{NO-BREAK SPACE}", " ").replace("\N{MINUS SIGN}", "-")
+
+
+@pytest.fixture(scope="module")
+def results() -> dict[str, Any]:
+    return report(plant(accepted=YEAR, periods=("Feb", "Mar", "May"), rejected=37))
+
+
+@pytest.fixture(scope="module")
+def outline(results: dict[str, Any]) -> Outline:
+    return Outline(results["report"])
+
+
+def test_the_same_results_make_the_same_bytes(results: dict[str, Any]) -> None:
+    again = report(plant(accepted=YEAR, periods=("Feb", "Mar", "May"), rejected=37))
+    assert again["report"] == results["report"]
+
+
+def test_one_file_of_under_8_megabytes_holds_the_library_once(results: dict[str, Any]) -> None:
+    content = results["report"]
+    assert len(content.encode()) < 8_000_000
+    assert content.count("Plotly.react(place") == 1
+    assert len(re.findall(r"plotly\.js v\d", content)) == 1
+
+
+def test_no_tag_asks_for_anything(outline: Outline) -> None:
+    asking = {
+        (tag, name, value)
+        for tag, attributes in outline.tags
+        for name, value in attributes.items()
+        if name in {"src", "href", "srcset", "action", "data", "poster"}
+        and not str(value).startswith(("#", "data:,"))
+    }
+    assert asking == set()
+
+
+def test_the_policy_allows_these_scripts_and_nothing_else(results: dict[str, Any]) -> None:
+    content = results["report"]
+    (policy,) = re.findall(r'Content-Security-Policy" content="([^"]+)"', content)
+    scripts = re.findall(r"<script>(.*?)</script>", content, re.DOTALL)
+    hashes = [
+        f"'sha256-{base64.b64encode(hashlib.sha256(one.encode()).digest()).decode()}'"
+        for one in scripts
+    ]
+    assert policy.split("; ") == [
+        "default-src 'none'",
+        f"script-src {' '.join(hashes)}",
+        "style-src 'unsafe-inline'",
+        "img-src data:",
+        "base-uri 'none'",
+        "form-action 'none'",
+    ]
+
+
+def test_headings_are_in_order_and_every_id_is_there_once(outline: Outline) -> None:
+    assert outline.levels[0] == 1
+    assert outline.levels.count(1) == 1
+    assert all(
+        then - now <= 1 for now, then in zip(outline.levels, outline.levels[1:], strict=False)
+    )
+    assert len(set(outline.ids)) == len(outline.ids)
+    pointed = {
+        part
+        for _, attributes in outline.tags
+        for name in ("aria-labelledby", "data-table")
+        for part in str(attributes.get(name) or "").split()
+    }
+    linked = {str(a["href"])[1:] for tag, a in outline.tags if tag == "a"}
+    assert pointed | linked <= set(outline.ids)
+
+
+def test_the_summary_answers_the_five_questions(results: dict[str, Any], outline: Outline) -> None:
+    said, profiles = outline.text, results["segment_profiles"]
+    rate = results["valid_sessions"]["Bought"].mean()
+    row = results["conversion_changes"].loc[results["conversion_changes"]["change"].abs().idxmax()]
+    for told in (
+        "1,200 of 1,237 rows were used.",
+        "They are from three periods, Feb to May (Month); no sessions in Jan and Apr.",
+        f"{rate:.1%}".replace("%", " %") + " of the sessions converted (Bought).",
+        f"1 · Segment called 1 : {profiles['sessions'].iloc[0]:,} sessions",
+        f"{100 * row['mix']:+.1f} points because segments grew or shrank (mix)",
+        f"{100 * row['rate']:+.1f} points because segments converted more or less (rate)",
+        "Over 30 resamples the adjusted Rand index at k = 3 is 0.980 on average and 0.900 at "
+        "worst.",
+        "The least stable is segment 3: it overlaps with itself by 0.75 (mean Jaccard index).",
+        "37 of 1,237 rows (3.0 %) broke a rule.",
+        "Most often: Pages: negative (25); BounceRates: not a number (12).",
+    ):
+        assert told in said
+
+
+def test_the_same_rate_counts_sessions_and_not_segments() -> None:
+    """Segments of different sizes: the overall rate is no mean of their rates."""
+    planted = plant(segments=2, sessions=1_000)
+    said = Outline(report(planted)["report"]).text
+    rate = planted["valid_sessions"]["Bought"].mean()
+    assert f"{100 * rate:.1f} % of the sessions converted" in said
+
+
+def test_rules_are_told_with_their_fidelity(outline: Outline) -> None:
+    assert (
+        "Pages above 2. Of the sessions that fulfil it 93.0 % are in the segment; of the "
+        "segment's sessions 88.0 % fulfil it."
+    ) in outline.text
+
+
+def test_every_chart_and_table_names_its_file(outline: Outline) -> None:
+    for dataset, path in sources.PATHS.items():
+        if dataset not in {"segment_migrations", "training_metrics"}:
+            assert f"{dataset}, {path}" in re.sub(" +,", ",", outline.text)
+    for chart in page.CHARTS:
+        assert f"08_reporting/charts/{chart}.json" in outline.text
+
+
+def test_paths_are_those_of_the_catalog() -> None:
+    catalog = {}
+    for name in ("catalog.yml", "catalog_reporting.yml"):
+        catalog |= yaml.safe_load((PROJECT / "conf/base" / name).read_text(encoding="utf-8"))
+    for dataset, path in sources.PATHS.items():
+        assert catalog[dataset]["filepath"] == f"${{_out}}/{path}"
+    for chart in page.CHARTS:
+        assert catalog[chart]["filepath"] == f"${{_out}}/08_reporting/charts/{chart}.json"
+
+
+def test_another_recipe_is_told_where_it_is() -> None:
+    planted = plant() | {"params:recipe": "log"}
+    said = Outline(report(planted)["report"]).text
+    assert "recipe log : 1,200 sessions in three segments" in said
+    assert "Paths start at data/recipes/log ," in said
+
+
+def test_names_from_data_are_text_everywhere() -> None:
+    planted = plant(
+        segments=3,
+        names=HOSTILE,
+        features=HOSTILE,
+        dimension="<i>Kind</i>",
+        values=HOSTILE[:2],
+        periods=HOSTILE,
+        rejected=5,
+    )
+    planted["cluster_choice"] |= {
+        "verdict": "<b>verdict</b>",
+        "warnings": [{"kind": "x", "about": "y", "message": "<b>warning</b>"}],
+    }
+    planted["data_quality"] |= {"file": "<b>.csv", "unused_columns": ["<b>unused</b>"]}
+    content = report(planted)["report"]
+    outline = Outline(content)
+    assert {tag for tag, _ in outline.tags} & {"img", "i", "b", "iframe"} == set()
+    assert [tag for tag, _ in outline.tags].count("script") == 3
+    for name in (*HOSTILE, "<i>Kind</i>", "<b>verdict</b>", "<b>warning</b>", "<b>unused</b>"):
+        assert name in outline.text
+
+
+def test_chart_data_can_neither_end_its_tag_nor_begin_a_comment() -> None:
+    planted = report(plant(names=HOSTILE, features=HOSTILE))
+    (data,) = re.findall(
+        r'<script type="application/json" id="charts">(.*?)</script>', planted["report"], re.DOTALL
+    )
+    assert not re.search("[<>&]", data)
+    charts = json.loads(data)
+    assert set(charts) == set(page.CHARTS)
+    assert "title" not in charts["sizes_chart"]["layout"]
+    notes = [note["text"] for note in charts["sizes_chart"]["layout"]["annotations"]]
+    assert notes[2] == "3 · &lt;/script&gt;&lt;!--"
+
+
+@pytest.mark.parametrize(
+    ("changed", "told", "not_told"),
+    [
+        ({"outcome": False}, "columns.outcome is not set", "converted ("),
+        ({"periods": ()}, "The sessions have no period: columns.period is not set", "Cochran-A"),
+        ({"periods": ("Feb",)}, "There is one period only: nothing to compare it with.", "mix)"),
+        ({"periods": ("Feb", "Mar")}, "Two periods make no trend", "Effect r"),
+        ({"resamples": 0}, "Resampling is off: clustering.stability.resamples is 0.", "at worst"),
+        ({}, "the table has no column that says whose session it was", "Moves"),
+        ({}, "name it in columns.user", "From one session of a user"),
+        ({"user": True}, "From one session of a user to the next", "whose session it was"),
+        ({}, "These are differences between periods; nothing here claims a season.", "columns.p"),
+    ],
+)
+def test_what_is_missing_is_said(changed: dict[str, Any], told: str, not_told: str) -> None:
+    said = Outline(report(plant(**changed))["report"]).text
+    assert told in said
+    assert not_told not in said
+
+
+def test_small_cells_are_grey_and_absent_periods_named() -> None:
+    table = pd.DataFrame(
+        {
+            "period": ["Feb", "Feb"],
+            "segment": [1, 2],
+            "segment_name": ["a", "b"],
+            "sessions": [100, 29],
+            "share": [0.775, 0.225],
+            "share_low": [0.7, 0.2],
+            "share_high": [0.8, 0.3],
+            "conversions": [10, 3],
+            "conversion_rate": [0.1, np.nan],
+            "ci_low": [0.05, np.nan],
+            "ci_high": [0.17, np.nan],
+        }
+    )
+    absent, large, small = tables.trends(table, ["Jan", "Feb"]).rows
+    assert [cell.shown for cell in absent[:3]] == ["Jan", NONE, "no sessions"]
+    assert [cell.muted for cell in large[3:]] == [False] * 6
+    assert [(cell.shown, cell.muted) for cell in small[6:8]] == [("3", True), (NONE, True)]
+    assert small[3] == tables.Cell("29", "29", muted=True)
+    assert large[4].copied == "0.775"
+
+
+def test_a_long_table_is_cut_and_says_so() -> None:
+    changes = pd.DataFrame(
+        {"period_from": "a", "period_to": "b", "change": 0.1, "mix": 0.0, "rate": 0.1},
+        index=range(1_200),
+    )
+    cut = tables.changes(changes)
+    assert (len(cut.rows), cut.left_out) == (1_000, 200)
+
+
+@pytest.mark.parametrize(
+    ("size", "word"),
+    [(0.0, "negligible"), (-0.1, "small"), (0.31, "medium"), (-0.5, "large"), (1.0, "large")],
+)
+def test_effects_have_words(size: float, word: str) -> None:
+    assert tables.effect(size) == word
+
+
+def test_warnings_and_the_lack_of_groups_are_part_of_the_trust() -> None:
+    planted = plant()
+    choice = planted["cluster_choice"] | {"natural_groups": False, "warnings": [{}, {}]}
+    answer = can_i_trust_it(choice, planted["elbow_curve"], planted["segment_profiles"])
+    assert answer.figure == "0.98"
+    assert answer.sentences[-2:] == (
+        "There are no natural groups: the segments cut one cloud into parts.",
+        "Two warnings: see the choice of k.",
+    )
+
+
+def test_without_an_outcome_the_share_is_what_changed() -> None:
+    made = report(plant(outcome=False))
+    answer = what_changed(
+        made["conversion_changes"], made["segment_trends"], made["params:columns"]
+    )
+    assert answer.unit.startswith("in the share of segment")
+    assert answer.sentences[-1] == "Conversion is not known: columns.outcome is not set."
+
+
+def test_duplicates_are_told() -> None:
+    quality = plant()["data_quality"] | {"duplicate_rows": 2, "duplicates": "dropped"}
+    assert what_was_rejected(quality).sentences == (
+        "Every row keeps the rules.",
+        "Two rows repeat an earlier one and were dropped.",
+    )
+
+
+def test_legends_show_what_the_traces_show() -> None:
+    made = report(plant(accepted=YEAR, periods=("Feb", "Mar", "May")))
+    drawn = plots.plot("shares_chart", made["shares_chart"], "how", "segment_trends")
+    assert [(one.name, one.kind, one.colour, one.symbol, one.dash) for one in drawn.legend] == [
+        ("1 · Segment called 1", "line", "#0072B2", "circle", "solid"),
+        ("2 · Segment called 2", "line", "#D55E00", "square", "dash"),
+        ("3 · Segment called 3", "line", "#009D61", "diamond", "dot"),
+    ]
+    bars = plots.plot("changes_chart", made["changes_chart"], "how", "conversion_changes").legend
+    assert [(one.kind, one.pattern) for one in bars] == [("bar", "/"), ("bar", ""), ("marker", "")]
+    assert plots.plot("sizes_chart", made["sizes_chart"], "how").legend == ()
+
+
+def test_template_and_style_and_script_are_part_of_the_package() -> None:
+    """Read from the package's place alone, in another folder."""
+    program = (
+        "from importlib.resources import files\n"
+        "folder = files('user_activity_trends.report') / 'template'\n"
+        "print(sorted(one.name for one in folder.iterdir()))"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd="/",
+        env={"PYTHONPATH": str(PROJECT / "src")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert told.stdout.strip() == "['report.css', 'report.html.j2', 'report.js']"
+    ignored = subprocess.run(
+        ["git", "check-ignore", "src/user_activity_trends/report/template/report.css"],  # noqa: S607
+        cwd=PROJECT,
+        capture_output=True,
+        check=False,
+    )
+    assert ignored.returncode == 1
