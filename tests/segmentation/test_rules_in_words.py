@@ -63,6 +63,10 @@ def keeping(rule: str, features: pd.DataFrame) -> NDArray[np.bool_]:
         ([12_344, 12_345, 12_346, 12_347], ("x at most 12,345", "x at least 12,346")),
         ([1024.25, 1024.5, 1024.75, 1025], ("x at most 1024.6", "x above 1024.6")),
         ([1.0, 1.0, 1 + 2**-52, 2.0], ("x at most 1", "x above 1")),
+        (
+            [1 + 2**-52, 1 + 2**-52, 1 + 2**-51, 2.0],  # no number lies between the two
+            ("x at most 1.0000000000000002", "x above 1.0000000000000002"),
+        ),
         ([-1e100, -1.5, 1.5, 1e100], ("x at most 0", "x above 0")),
         ([1e99, 2e99, 4e99, 1e100], ("x at most 3e+99", "x above 3e+99")),
     ],
@@ -223,6 +227,37 @@ def test_fidelity_is_measured_on_all_sessions_and_not_on_the_sample(
         assert (precision, recall) == pytest.approx(
             ((kept & members).sum() / kept.sum(), (kept & members).sum() / members.sum())
         )
+
+
+def test_a_sample_is_learnt_on_that_stands_for_all_sessions(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of two overlapping segments the rare one is taken whole, and yet counted as rare."""
+    from sklearn import tree
+
+    learnt = []
+
+    class Recorded(tree.DecisionTreeClassifier):
+        def fit(self, ranks: Any, members: Any, **given: Any) -> Any:
+            learnt.append(len(ranks))
+            return super().fit(ranks, members, **given)
+
+    def rare() -> float:
+        found = describe_segments(x, segments).set_index("segment")
+        precision, recall = found.loc[2, ["rule_precision", "rule_recall"]]
+        return 2 * precision * recall / (precision + recall)
+
+    monkeypatch.setattr(tree, "DecisionTreeClassifier", Recorded)
+    rng = np.random.default_rng(3)
+    segments = np.repeat([1, 2], [19_000, 300])
+    x = pd.DataFrame({"x": rng.normal(2.5 * (segments - 1), 1)})
+
+    of_all = rare()
+    monkeypatch.setattr(rules_in_words, "LEARNT", 2_000)
+    of_sample = rare()
+
+    assert learnt == [19_300, 19_300, 1_300, 1_300]
+    assert of_sample > 0.9 * of_all
 
 
 def test_the_same_seed_gives_the_same_rules() -> None:

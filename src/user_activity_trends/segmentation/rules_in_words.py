@@ -100,10 +100,8 @@ def describe_segments(
     rows: list[tuple[int, str | None, float, float]] = []
     for number in np.unique(segments):
         members = segments == number
-        rule: list[_Condition] = []
-        if not members.all():
-            path = _best_path(ranks, members[learnt], weights, levels, random_state)
-            rule = _simplest(path, table, members, whole)
+        path = _best_path(ranks, members[learnt], weights, levels, random_state)
+        rule = _simplest(path, table, members, whole)
         if rule:
             kept = _keeping(rule, table)
             both = float((kept & members).sum())
