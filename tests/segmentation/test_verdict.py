@@ -130,6 +130,7 @@ def test_the_whole_verdict_on_a_choice_that_deserves_doubt() -> None:
             ),
         ),
         ({"k": 1}, "(adjusted Rand index 0.98 on average over 30 resamples). "),
+        ({"natural": None}, "Whether there are natural groups cannot be told from one feature: s"),
         (
             {"natural": [2, 3]},
             "There are natural groups: at k = 3 the segments are clearer than in any table",

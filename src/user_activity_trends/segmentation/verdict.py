@@ -27,8 +27,8 @@ class Findings:
     permuted_elbows: Sequence[int | None]
     stability: Mapping[int, tuple[float, float]]
     """k: mean and lowest adjusted Rand index over the resamples."""
-    natural: Sequence[int]
-    """The k that are more than a cut through one cloud."""
+    natural: Sequence[int] | None
+    """The k that are more than a cut through one cloud; None: there was nothing to compare with."""
 
 
 def in_words(found: Findings) -> str:
@@ -113,6 +113,11 @@ def _natural(found: Findings) -> str:
         return (
             "Whether the segments come back and whether there are natural groups was not "
             "examined (clustering.stability.resamples = 0)."
+        )
+    if found.natural is None:
+        return (
+            "Whether there are natural groups cannot be told from one feature: shuffled by itself, "
+            "it is the same."
         )
     if not found.natural:
         return (

@@ -253,6 +253,15 @@ def test_segments_that_are_no_clearer_than_references_are_no_natural_groups() ->
     assert "There are no natural groups" in found["verdict"]
 
 
+def test_one_feature_has_no_reference_to_be_compared_with() -> None:
+    known = evidence(tested=True) | {"variance_shares": {"stay": 1.0}}
+
+    found = select(curve(REAL, tested=True), known=known)
+
+    assert found["natural_groups"] is None
+    assert "cannot be told from one feature" in found["verdict"]
+
+
 def test_the_warnings_name_what_is_planted(caplog: pytest.LogCaptureFixture) -> None:
     sessions = valid_sessions()
     sessions["PageViews"] += 20 * sessions["bought"]

@@ -110,7 +110,9 @@ def select_cluster_count(  # noqa: PLR0913, PLR0917 (one argument an input)
         votes, counts, selecting.method, selecting.n_clusters, selecting.fallback
     )
     ranges = selection.elbow_ranges(elbow_curve)
-    natural = selection.natural_counts(elbow_curve, known.reference_silhouettes)
+    natural = None
+    if known.resamples and len(known.variance_shares) > 1:
+        natural = selection.natural_counts(elbow_curve, known.reference_silhouettes)
     elbows = [one["elbow"] for one in known.permuted_votes]
     by_k = elbow_curve.set_index("k")
     told = verdict.Findings(
@@ -159,7 +161,7 @@ def select_cluster_count(  # noqa: PLR0913, PLR0917 (one argument an input)
                 for name in ("silhouette", "davies_bouldin", "calinski_harabasz")
             },
         },
-        "natural_groups": bool(natural) if known.resamples else None,
+        "natural_groups": None if natural is None else bool(natural),
         "warnings": [caution.model_dump() for caution in found],
         "verdict": verdict.in_words(told),
     }
