@@ -98,8 +98,7 @@ def _month(label: str) -> int | None:
 def _filled_months(places: dict[str, int]) -> list[str]:
     """Put months in order, and the absent ones between them, written as the others are."""
     first, last = min(places.values()), max(places.values())
-    telling = [label for label in places if label.lower() != "may"] or list(places)
-    in_full = all(label.lower() in _MONTHS for label in telling)
+    in_full = all(label.lower() in _MONTHS for label in places)
     upper, lower = (all(map(test, places)) for test in (str.isupper, str.islower))
     for absent in set(range(first, last + 1)) - set(places.values()):
         name = _MONTHS[absent] if in_full else _MONTHS[absent][:_SHORTEST]
