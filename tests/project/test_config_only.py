@@ -226,7 +226,7 @@ def test_nested_leaves_can_be_set_on_the_command_line(in_project: Path, data_roo
     assert done.exit_code == 0
     choice = _json(data_root, "cluster_choice.json")
     assert (choice["k"], choice["method"], choice["candidates"]) == (4, "fixed", [1, 2, 3, 4])
-    assert choice["restarts"] == 3  # of the environment, which the leaves leave alone
+    assert choice["restarts"]["sweep"] == 3  # of the environment, which the leaves leave alone
     scaler = _json(data_root, "feature_scaler.json")
     assert (scaler["transform"], scaler["scaler"]) == ("none", "standard")
     assert [one["column"] for one in scaler["features"]] == FEATURES
