@@ -8,7 +8,7 @@ import pandas as pd
 from user_activity_trends.charts import figure, palette, text
 from user_activity_trends.charts.figure import Figure, Layout, Trace
 from user_activity_trends.charts.rows import rows_of
-from user_activity_trends.charts.segments import WIDE, label
+from user_activity_trends.charts.segments import label
 from user_activity_trends.charts.wording import count, number, sentence, some
 
 CRITERIA = {
@@ -28,6 +28,7 @@ METHODS = {
 NO_RESAMPLES = "clustering.stability.resamples is 0; a number such as 30 turns it on"
 GOOD_JACCARD = 0.75
 """From here on a segment counts as stable (Hennig 2007)."""
+_NAMES = 38
 
 
 def elbow(curve: pd.DataFrame, choice: dict[str, Any]) -> Figure:
@@ -133,8 +134,8 @@ def _elbow_title(k: int, choice: dict[str, Any]) -> str:
     title = f"{some(k, 'segment')}, chosen by {METHODS.get(method, method)}"
     if others:
         of = "criteria" if method in {"consensus", "fixed"} else "other criteria"
-        voting = "votes" if agreeing == 1 else "vote"
-        title += f": {agreeing} of {len(others)} {of} {voting} for {k}"
+        voting = "vote" if agreeing > 1 else "votes"
+        title += f": {agreeing or 'none'} of {len(others)} {of} {voting} for {k}"
     elbows = [elbow for elbow in (choice.get("permutations") or {}).get("elbows") or [] if elbow]
     if elbows:
         often, times = Counter(elbows).most_common(1)[0]
@@ -213,7 +214,7 @@ def stability(curve: pd.DataFrame, choice: dict[str, Any], profiles: pd.DataFram
     height = 120 + figure.ROW * max(1, len(segments))
     lower = height / (height + 330)
     bars, names = figure.bars(
-        names=[label(row["segment"], row["segment_name"], WIDE) for row in segments],
+        names=[label(row["segment"], row["segment_name"], _NAMES) for row in segments],
         values=[float(row["stability"]) for row in segments],
         labels=[f"{row['stability']:.2f}" for row in segments],
         hovers=[

@@ -21,7 +21,7 @@ _STANDING = "standing_"
 _MOST_DIGITS = 8
 """Segments beyond which the cells of the heatmap hold whole numbers only."""
 
-WIDE = 38
+WIDE = 46
 """Characters of a name that has a line of its own."""
 
 

@@ -116,10 +116,19 @@ def what_changed(changes: pd.DataFrame, trends: pd.DataFrame, columns: ColumnsPa
     return Answer("what-changed", question, figure, unit, tuple(told), "#trends", "Trends")
 
 
+def verdict(choice: dict[str, Any]) -> str:
+    r"""Return the verdict; what is said of k stays on one line.
+
+    >>> verdict({"verdict": "The elbow says k = 3."}) == "The elbow says k\xa0=\xa03."
+    True
+    """
+    return str(choice["verdict"]).strip().replace("k = ", "k\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}")
+
+
 def can_i_trust_it(choice: dict[str, Any], curve: pd.DataFrame, profiles: pd.DataFrame) -> Answer:
     """Say how reproducible the segments are, and what to be careful about."""
     k = int(choice["k"])
-    told = [str(choice["verdict"]).strip()]
+    told = [verdict(choice)]
     chosen = curve[curve["k"] == k]
     mean = float(chosen["stability_mean"].iloc[0]) if len(chosen) else float("nan")
     least = float(chosen["stability_min"].iloc[0]) if len(chosen) else float("nan")
@@ -139,8 +148,6 @@ def can_i_trust_it(choice: dict[str, Any], curve: pd.DataFrame, profiles: pd.Dat
         )
     elif not choice.get("resamples"):
         told.append("Resampling is off: clustering.stability.resamples is 0.")
-    if choice.get("natural_groups") is False:
-        told.append("There are no natural groups: the segments cut one cloud into parts.")
     warnings = choice.get("warnings") or []
     if warnings:
         told.append(f"{sentence(some(len(warnings), 'warning'))}: see the choice of k.")

@@ -248,7 +248,7 @@ def _told(
         },
         "segments": segments,
         "styles": {one.number: palette.style(one.number, len(segments)) for one in segments},
-        "verdict": str(choice["verdict"]).strip(),
+        "verdict": answers.verdict(choice),
         "warnings": [str(one["message"]) for one in choice.get("warnings") or []],
         "restarts": _restarts(choice, results.training_metrics),
         "trend_notes": _trend_notes(trends, calendar, columns),

@@ -15,6 +15,9 @@ from user_activity_trends.sessions.columns import ColumnsParams
 MOST_ROWS = 1_000
 """Rows of a table on the page; its file has all of them."""
 
+MOST_BESIDE = 4
+"""Segments whose features stand beside each other; those of more would not fit on paper."""
+
 EFFECTS = ((0.5, "large"), (0.3, "medium"), (0.1, "small"), (0.0, "negligible"))
 """Words for a correlation (Cohen 1988)."""
 
@@ -110,20 +113,32 @@ def features(table: pd.DataFrame, columns: ColumnsParams) -> Table:
     """Show the mean and median of each feature in each segment, in the feature's unit."""
     names = [str(name).removeprefix("mean_") for name in table if str(name).startswith("mean_")]
     segments = rows_of(table)
-    rows = []
+    beside = len(segments) <= MOST_BESIDE
+    rows: list[list[Cell]] = []
     for name in names:
-        cells = [_text(name, head=True), _text(columns.kinds.get(name, "number"))]
-        for row in segments:
-            cells += [
+        first = [_text(name, head=True), _text(columns.kinds.get(name, "number"))]
+        measured = [
+            [
                 _number(row[f"mean_{name}"], number),
                 _number(row.get(f"median_{name}"), number),
                 _number(row.get(f"standing_{name}"), _signed),
             ]
-        rows.append(cells)
+            for row in segments
+        ]
+        if beside:
+            rows.append([*first, *(cell for cells in measured for cell in cells)])
+        else:
+            rows += [
+                [*first, *_segment(row, head=False, named=False), *cells]
+                for row, cells in zip(segments, measured, strict=True)
+            ]
     titles: list[tuple[str, bool]] = [("Feature", False), ("Kind", False)]
-    for row in segments:
-        of = f"segment {row['segment']}"
-        titles += [(f"Mean, {of}", True), (f"Median, {of}", True), (f"Standing, {of}", True)]
+    measures = ("Mean", "Median", "Standing")
+    if beside:
+        of = (f"segment {row['segment']}" for row in segments)
+        titles += [(f"{measure}, {one}", True) for one in of for measure in measures]
+    else:
+        titles += [("Segment", True), *((measure, True) for measure in measures)]
     return Table(
         "features",
         "Features of each segment, in their own units",
