@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from user_activity_trends.segmentation.agreement import Labels
 from user_activity_trends.segmentation.model import Matrix
 
-FIRST_STEPS = 6
+FIRST_STEPS = 3
 """Steps from each start before the best is taken to its end."""
 
 

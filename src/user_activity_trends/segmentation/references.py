@@ -25,7 +25,7 @@ from user_activity_trends.segmentation.threads import in_parallel
 
 COUNT = 5
 """References of each kind."""
-RESTARTS = 3
+RESTARTS = 5
 """k-means++ starts of each fit."""
 SILHOUETTE_ROWS = 2_000
 """Sessions on which the silhouette of a reference is measured."""

@@ -16,9 +16,10 @@ from user_activity_trends.segmentation.fits import Partition, fit_quickly, neare
 from user_activity_trends.segmentation.model import Matrix
 from user_activity_trends.segmentation.threads import in_parallel
 
-RESTARTS = 5
-"""k-means++ starts of each fit. With one or two, a resample often ends in a poorer optimum,
-and segments look less stable than they are; ten find what five find, up to k = 5."""
+RESTARTS = 8
+"""k-means++ starts of each quick fit. With few, some resamples end in a poorer optimum and
+segments look less stable than they are: on the public data set, k = 3, the lowest adjusted Rand
+index of 50 is 0.13 with 5 starts, and 0.80 with 8 as with 10 that are all taken to their end."""
 SPLITS = 5
 """Times that the sessions are split into halves."""
 _BOOTSTRAP, _SPLIT = 1, 2

@@ -199,9 +199,9 @@ def test_without_resamples_the_choice_rests_on_the_curve() -> None:
     assert found["restarts"] == {
         "sweep": 4,
         "model": 4,
-        "stability": 5,
-        "prediction_strength": 5,
-        "permutations": 3,
+        "stability": 8,
+        "prediction_strength": 8,
+        "permutations": 5,
     }
     assert found["scores"][2] == {
         "k": 3,
