@@ -379,7 +379,8 @@ def test_training_does_everything_but_scoring(run: Run, data_root: Path) -> None
     [
         ("inference", "segment_identities", "segment_identities.json"),
         ("clustering", "feature_scaler", "feature_scaler.json"),
-        ("labelling", "segment_identities", "segment_identities.json"),
+        ("labelling", "cluster_choice", "cluster_choice.json"),
+        ("reporting", "cluster_choice", "cluster_choice.json"),
     ],
 )
 def test_a_stage_before_those_it_needs_is_refused_and_says_what_to_run(
