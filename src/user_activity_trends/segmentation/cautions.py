@@ -161,7 +161,8 @@ def calendar_artefacts(features: pd.DataFrame, periods: pd.Series) -> list[Cauti
         return found
     for name in features.columns:
         there = periods[features[name].notna() & (features[name] != 0)]
-        present = [one for one in dict.fromkeys(periods) if one in set(there)]
+        occurring = set(there)
+        present = [one for one in dict.fromkeys(periods) if one in occurring]
         if not present or len(present) > FEW_PERIODS * len(sessions):
             continue
         share = float(sessions[present].sum() / sessions.sum())
