@@ -202,6 +202,7 @@ def test_shares_state_the_largest_clear_move() -> None:
     )
     first = traces(figure)[0]
     assert first["y"] == [None, 80, 50, None, 60]
+    assert first["connectgaps"] is False
     assert first["error_y"]["array"] == pytest.approx([0, 2, 2, 0, 2])
 
 
@@ -232,6 +233,13 @@ def test_cells_of_under_30_sessions_have_no_rate_and_are_marked() -> None:
     assert few["name"] == "under 30 sessions: no rate"
     assert few["y"] == [0]
     assert "29 sessions, under 30" in few["hovertext"][0]
+
+
+def test_a_share_of_under_30_sessions_is_no_finding() -> None:
+    table = counted(MOVING | {"Apr": [(1, 0), (28, 0)]})
+    assert "falls most in segment 1: from 80.0 % in Feb to 50.0 % in Mar" in title(
+        trends.shares(table, CALENDAR)
+    )
 
 
 def test_nothing_but_small_cells_is_no_finding() -> None:

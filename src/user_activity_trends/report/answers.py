@@ -82,8 +82,9 @@ def what_changed(changes: pd.DataFrame, trends: pd.DataFrame, columns: ColumnsPa
     share = None if trends.empty else largest_move(trends, "share")
     told = []
     if share:
+        moved = "moved most" if share["clear"] else "moved most, though within its intervals"
         told.append(
-            f"The share of segment {share['segment']} moved most: {percent(share['before'])} in "
+            f"The share of segment {share['segment']} {moved}: {percent(share['before'])} in "
             f"{share['from']}, {percent(share['after'])} in {share['to']}."
         )
     if not changes.empty:

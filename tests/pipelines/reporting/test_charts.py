@@ -39,6 +39,7 @@ def test_every_chart_is_a_figure_with_a_title_and_units_and_plain_lists(case: st
         figure = json.loads(written)
         assert len(figure["layout"]["title"]["text"]) > 20
         assert figure["data"]
+        assert "layout" not in figure["layout"]["template"]  # no colours of page or text
         shown = [one for one in figure["data"] if one["type"] != "heatmap" and len(one["x"])]
         if shown:
             assert figure["layout"]["xaxis"]["title"]["text"]
