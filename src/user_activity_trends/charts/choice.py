@@ -173,7 +173,7 @@ def _shuffled_votes(rows: list[str], choice: dict[str, Any]) -> list[Trace]:
         {
             "type": "scatter",
             "mode": "markers",
-            "name": "votes on shuffled columns (larger: more often)",
+            "name": "vote, shuffled columns",
             "x": [k for _, k, _, _ in found],
             "y": [place for place, _, _, _ in found],
             "xaxis": "x",

@@ -37,25 +37,26 @@ def drawn(title: str, traces: Sequence[Trace], layout: Layout) -> Figure:
     """
     import plotly.graph_objects as go
 
+    lines = text.wrapped(title)
     heading = {
-        "text": text.wrapped(title),
-        "x": 0,
-        "xref": "paper",
+        "text": lines,
+        "x": 0.01,
+        "xref": "container",
         "xanchor": "left",
+        "y": 1,
         "yref": "container",
-        "y": 0.98,
         "yanchor": "top",
-        "automargin": True,
+        "pad": {"t": 14},
         "font": {"size": 16},
-        "pad": {"b": 14},
     }
+    room = 36 + 21 * (lines.count(text.LINE) + 1)
     common: Layout = {
         "title": heading,
         "template": {},  # or Plotly's own would be part of every file
         "hovermode": "closest",
         "hoverlabel": {"align": "left", "namelength": -1},
         "dragmode": False,
-        "margin": {"l": 8, "r": 16, "t": 60, "b": 8},
+        "margin": {"l": 8, "r": 16, "t": room, "b": 8},
         "font": {"size": 13},
         "showlegend": False,
         "barmode": "overlay",
@@ -180,7 +181,7 @@ def pattern(shape: str) -> Layout:
     }
 
 
-def colorbar(title: str) -> Layout:
+def colorbar(unit: str) -> Layout:
     """Describe the scale of a heatmap, at the bottom of the chart."""
     return {
         "orientation": "h",
@@ -192,7 +193,7 @@ def colorbar(title: str) -> Layout:
         "ypad": 4,
         "outlinewidth": 0,
         "nticks": 5,
-        "title": {"text": title, "side": "top", "font": {"size": 12}},
+        "ticksuffix": f"\N{NO-BREAK SPACE}{unit}",
     }
 
 

@@ -116,7 +116,7 @@ def profile_map(profiles: pd.DataFrame) -> Figure:
         "hoverinfo": "text",
         "xgap": 2,
         "ygap": 2,
-        "colorbar": figure.colorbar("Standard deviations"),
+        "colorbar": figure.colorbar("SD"),
     }
     layout = {
         "xaxis": figure.axis(

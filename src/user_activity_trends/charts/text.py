@@ -16,7 +16,9 @@ _PLAIN = {
     "$": "&#36;",  # TeX, where a page has MathJax
     "{": "&#123;",  # templates: %{...}
 }
-_LINE = "<br>"
+LINE = "<br>"
+"""What Plotly takes for a new line."""
+
 ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
 
 LONGEST = 32
@@ -68,12 +70,12 @@ def wrapped(text: str, width: int = 78) -> str:
     >>> wrapped("Three segments: one < two", 16)
     'Three segments:<br>one &lt; two'
     """
-    return _LINE.join(literal(line) for line in textwrap.wrap(text, width)) or " "
+    return LINE.join(literal(line) for line in textwrap.wrap(text, width)) or " "
 
 
 def lines(*parts: str) -> str:
     """Put escaped texts under each other."""
-    return _LINE.join(parts)
+    return LINE.join(parts)
 
 
 def plain(escaped: str) -> str:
@@ -82,4 +84,4 @@ def plain(escaped: str) -> str:
     >>> plain(wrapped("Three segments: one < two & three", 16))
     'Three segments: one < two & three'
     """
-    return html.unescape(escaped.replace(_LINE, " "))
+    return html.unescape(escaped.replace(LINE, " "))

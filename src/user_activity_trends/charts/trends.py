@@ -389,7 +389,7 @@ def _grid(trends: pd.DataFrame, calendar: Sequence[str], measure: _Measure, titl
         "hoverongaps": False,
         "xgap": 2,
         "ygap": 2,
-        "colorbar": figure.colorbar(measure.axis),
+        "colorbar": figure.colorbar("%"),
     }
     if len(calendar) <= _MOST_CELLS:
         trace |= {"text": written, "texttemplate": "%{text}"}

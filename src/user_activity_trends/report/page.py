@@ -34,7 +34,7 @@ _HOW: dict[str, tuple[str, tuple[str, ...]]] = {
     "profiles_chart": (
         (
             "One column a segment, one row a feature: blue is below the mean of all sessions, "
-            "orange above it."
+            "orange above it, in standard deviations (SD) of all sessions."
         ),
         ("segment_profiles",),
     ),
@@ -49,7 +49,7 @@ _HOW: dict[str, tuple[str, tuple[str, ...]]] = {
         (
             "Above: the smaller the error, the tighter the segments; it falls with every "
             "segment, and bends where more bring little. Below: what each criterion votes for, "
-            "and what it would vote for if the columns were shuffled."
+            "and what it would vote for if the columns were shuffled (larger: more often)."
         ),
         ("elbow_curve", "cluster_choice"),
     ),
