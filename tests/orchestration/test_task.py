@@ -33,7 +33,7 @@ from user_activity_trends.orchestration.task import (
 
 PROJECT = Path(__file__).resolve().parents[2]
 TINY = PROJECT / "tests/data/tiny_sessions.csv"
-STAGES = ("data_processing", "clustering", "labelling")
+STAGES = ("data_processing", "clustering", "labelling", "reporting")
 VERSION = "2026-01-31T05.00.00.000Z-1f0c9a2b"
 LATER = "2026-02-01T05.00.00.000Z-0a1b2c3d"
 LAST = "2026-02-02T05.00.00.000Z-4d5e6f70"
@@ -363,7 +363,7 @@ def _summary(root: Path) -> dict[str, Any]:
         (name, re.sub(r"^.*/(?=\d\d_)", "", place).replace(run_id, ""))
         for name, place in places.items()
     ]
-    return {"fields": list(told), "results": results, "seconds": list(seconds), **told}
+    return {"fields": list(told), "results": results, "seconds": sorted(seconds), **told}
 
 
 def _plain_run(root: Path, pipeline: str) -> None:

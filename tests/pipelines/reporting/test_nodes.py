@@ -123,6 +123,18 @@ def test_breakdowns_have_every_dimension_and_a_missing_value_last() -> None:
     )
 
 
+def test_values_of_a_dimension_come_in_the_order_that_is_accepted() -> None:
+    columns = ColumnsParams.model_validate(
+        {"dimensions": ["region"], "values": {"region": {"accepted": ["Buyers", "Browsers"]}}}
+    )
+
+    found = nodes.break_down_segments(*tables(), columns)
+
+    assert found["value"].fillna("-").tolist() == [
+        *("Buyers", "Buyers", "Browsers", "Browsers", "-", "-")
+    ]
+
+
 def test_changes_go_from_each_period_to_the_next_that_occurs() -> None:
     trends = nodes.summarise_trends(*tables(), COLUMNS)
 
