@@ -334,6 +334,14 @@ def test_legends_show_what_the_traces_show() -> None:
     assert plots.plot("sizes_chart", made["sizes_chart"], "how").legend == ()
 
 
+def test_a_legend_has_long_names_in_full() -> None:
+    name = "<i>" + "x" * 80
+    made = report(plant(names=[name]))
+    legend = Outline(made["report"].split('id="shares_chart-finding"')[1].split('class="frame"')[0])
+    assert f"1 · {name}" in legend.text
+    assert made["shares_chart"].to_plotly_json()["data"][0]["name"].endswith("xx…")
+
+
 def test_template_and_style_and_script_are_part_of_the_package() -> None:
     """Read from the package's place alone, in another folder."""
     program = (

@@ -241,19 +241,19 @@ def overall_rates(trends: pd.DataFrame) -> dict[str, float]:
 
 
 def _all_sessions(trends: pd.DataFrame, calendar: Sequence[str]) -> Trace:
-    place = {period: at for at, period in enumerate(calendar)}
     totals = trends.groupby("period")["sessions"].transform("sum")
     rates = overall_rates(trends[totals >= FEW])
     return {
         "type": "scatter",
         "mode": "lines",
         "name": "all sessions",
-        "x": [place[period] for period in rates],
-        "y": [100 * rate for rate in rates.values()],
+        "x": [*range(len(calendar))],
+        "y": [100 * rates[period] if period in rates else None for period in calendar],
+        "connectgaps": False,
         "line": {"color": palette.NEUTRAL, "dash": "dot", "width": 1.5},
         "hovertext": [
-            text.lines("all sessions", text.literal(period), percent(rate))
-            for period, rate in rates.items()
+            text.lines("all sessions", text.literal(period), percent(rates.get(period)))
+            for period in calendar
         ],
         "hoverinfo": "text",
     }

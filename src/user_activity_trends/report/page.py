@@ -12,6 +12,7 @@ import pandas as pd
 from user_activity_trends.charts import palette
 from user_activity_trends.charts.figure import Figure
 from user_activity_trends.charts.rows import rows_of
+from user_activity_trends.charts.segments import label
 from user_activity_trends.charts.trends import FEW, NO_OUTCOME, NO_PERIOD
 from user_activity_trends.charts.wording import count, percent, sentence, some
 from user_activity_trends.report import answers, plots, sources, tables
@@ -196,7 +197,13 @@ def build(
     )
     script = (folder / "report.js").read_text(encoding="utf-8")
     plotly = get_plotlyjs()
-    drawn = [plots.plot(name, charts[name], how, *of) for name, (how, of) in _HOW.items()]
+    names = {
+        label(int(row["segment"]), row["segment_name"]): f"{row['segment']} · {row['segment_name']}"
+        for row in rows_of(results.segment_profiles)
+    }
+    drawn = [
+        plots.plot(name, charts[name], how, *of, names=names) for name, (how, of) in _HOW.items()
+    ]
     return environment.get_template("report.html.j2").render(
         **_told(results, calendar, columns, recipe),
         plots={one.id: one for one in drawn},

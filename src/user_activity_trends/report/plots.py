@@ -1,6 +1,7 @@
 """The page's charts: their data as JSON that a script tag can hold, and their legends."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,7 +38,9 @@ class Plot:
     content: dict[str, Any]
 
 
-def plot(name: str, figure: Figure, how: str, *tables: str) -> Plot:
+def plot(
+    name: str, figure: Figure, how: str, *tables: str, names: Mapping[str, str] | None = None
+) -> Plot:
     """Take a figure apart: the page has its title and its legend as text of its own.
 
     Args:
@@ -45,6 +48,7 @@ def plot(name: str, figure: Figure, how: str, *tables: str) -> Plot:
         figure: The figure.
         how: How to read it.
         tables: Datasets that it is drawn from.
+        names: What is shortened in the chart, and in full.
 
     Returns:
         What the page needs to draw it.
@@ -52,7 +56,7 @@ def plot(name: str, figure: Figure, how: str, *tables: str) -> Plot:
     content = json.loads(json.dumps(figure.to_plotly_json(), default=_as_list))
     layout = content["layout"]
     finding = text.plain(layout.pop("title")["text"])
-    legend = tuple(_entry(one) for one in content["data"] if one.get("name"))
+    legend = tuple(_entry(one, names or {}) for one in content["data"] if one.get("name"))
     with_legend = bool(layout.get("showlegend")) and len(legend) > 0
     layout["showlegend"] = False
     return Plot(
@@ -78,7 +82,7 @@ def _least_width(content: dict[str, Any]) -> int:
     return max(widths, default=0)
 
 
-def _entry(trace: dict[str, Any]) -> Entry:
+def _entry(trace: dict[str, Any], names: Mapping[str, str]) -> Entry:
     line, marker = trace.get("line") or {}, trace.get("marker") or {}
     kind = "bar" if trace["type"] == "bar" else "line" if "lines" in trace["mode"] else "marker"
     outline = marker.get("line") or {}
@@ -88,7 +92,7 @@ def _entry(trace: dict[str, Any]) -> Entry:
         colour = outline["color"]
         symbol += "-open" if symbol == "diamond" else ""
     return Entry(
-        name=text.plain(trace["name"]),
+        name=names.get(trace["name"], text.plain(trace["name"])),
         kind=kind,
         colour=colour if isinstance(colour, str) else palette.NEUTRAL,
         symbol=symbol,
