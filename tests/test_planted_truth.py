@@ -13,13 +13,17 @@ LAYOUTS = ["cube", "simplex", "unequal sizes", "pairs", "correlated"]
 
 @pytest.fixture(scope="module")
 def planted_truth() -> ModuleType:
-    """Return the benchmark, which is no part of the package, with fewer resamples."""
+    """Return the benchmark, which is no part of the package, with fewer fits."""
     specification = importlib.util.spec_from_file_location("planted_truth", SCRIPT)
     assert specification is not None
     assert specification.loader is not None
     module = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(module)
     module.RESAMPLES = 4
+    recipes, clustering = module.settings()
+    sweeping = clustering.sweep.model_copy(update={"k_max": 7, "restarts": 5})
+    narrow = clustering.model_copy(update={"sweep": sweeping})
+    vars(module)["settings"] = lambda: (recipes, narrow)
     return module
 
 

@@ -18,9 +18,7 @@ PROXY = 0.8
 """Area under the ROC curve from which one feature alone nearly tells the outcome.
 On the public data set one of ten has 0.86, and the next 0.70."""
 FEW_PERIODS = 1 / 3
-"""Share of the periods up to which a feature is in few of them."""
-FEWEST_PERIODS = 3
-"""With fewer, being in one of them says nothing."""
+"""Share of the periods up to which a feature is in few of them; one of two is not few."""
 CHANCE = 0.001
 """Probability up to which it is no accident that a feature is in few periods only."""
 
@@ -157,8 +155,6 @@ def calendar_artefacts(features: pd.DataFrame, periods: pd.Series) -> list[Cauti
     """
     sessions = periods.value_counts()
     found: list[Caution] = []
-    if len(sessions) < FEWEST_PERIODS:
-        return found
     for name in features.columns:
         there = periods[features[name].notna() & (features[name] != 0)]
         occurring = set(there)
