@@ -45,7 +45,7 @@ NODES = {
         "summarise_trends",
         "break_down_segments",
         "split_conversion_changes",
-        "test_trends",
+        "measure_trends",
         "count_migrations",
         "draw_elbow",
         "draw_stability",

@@ -13,11 +13,10 @@ from user_activity_trends.charts.figure import Figure, Layout, Trace
 from user_activity_trends.charts.rows import Row, is_missing, rows_of
 from user_activity_trends.charts.segments import label
 from user_activity_trends.charts.wording import count, percent, points
+from user_activity_trends.segmentation.trends import LEAST_SESSIONS
 
 NO_PERIOD = "columns.period is not set in parameters.yml; name the column that says when"
 NO_OUTCOME = "columns.outcome is not set in parameters.yml; name the column that is true or false"
-FEW = 30
-"""Sessions below which no rate is told."""
 _MOST_TICKS = 16
 _MOST_NOTES = 24
 _MOST_CELLS = 24
@@ -82,7 +81,7 @@ def largest_move(trends: pd.DataFrame, column: str) -> dict[str, Any] | None:
     """
     totals = trends.groupby("period", sort=False)["sessions"].transform("sum")
     lines: dict[int, list[Row]] = {}
-    for row in rows_of(trends[trends[column].notna() & (totals >= FEW)]):
+    for row in rows_of(trends[trends[column].notna() & (totals >= LEAST_SESSIONS)]):
         lines.setdefault(int(row["segment"]), []).append(row)
     low, high = {"share": ("share_low", "share_high")}.get(column, ("ci_low", "ci_high"))
     found: dict[str, Any] | None = None
@@ -109,7 +108,9 @@ def _moves(trends: pd.DataFrame, column: str, what: str) -> str:
         return f"{what} in the one period, {text.shortened(present[0])}: nothing to compare it with"
     found = largest_move(trends, column)
     if found is None:
-        return f"{what}: under {FEW} sessions in nearly every cell, too few to tell a move"
+        return (
+            f"{what}: under {LEAST_SESSIONS} sessions in nearly every cell, too few to tell a move"
+        )
     if found["before"] == found["after"]:
         return f"{what} of each segment is the same in every period"
     if not found["clear"]:
@@ -222,7 +223,7 @@ def _told(row: Row, measure: _Measure) -> str:
         text.literal(row["period"]),
     ]
     if is_missing(value):
-        parts.append(f"no rate: {count(row['sessions'])} sessions, under {FEW}")
+        parts.append(f"no rate: {count(row['sessions'])} sessions, under {LEAST_SESSIONS}")
     else:
         told = percent(value)
         parts.append(told if is_missing(low) else f"{told} ({percent(low)} to {percent(high)})")
@@ -242,7 +243,7 @@ def overall_rates(trends: pd.DataFrame) -> dict[str, float]:
 
 def _all_sessions(trends: pd.DataFrame, calendar: Sequence[str]) -> Trace:
     totals = trends.groupby("period")["sessions"].transform("sum")
-    rates = overall_rates(trends[totals >= FEW])
+    rates = overall_rates(trends[totals >= LEAST_SESSIONS])
     return {
         "type": "scatter",
         "mode": "lines",
@@ -263,7 +264,7 @@ def _too_few(cells: list[tuple[float, str]]) -> Trace:
     return {
         "type": "scatter",
         "mode": "markers",
-        "name": f"under {FEW} sessions: no rate",
+        "name": f"under {LEAST_SESSIONS} sessions: no rate",
         "x": [at for at, _ in cells],
         "y": [0] * len(cells),
         "marker": {"symbol": "x-thin-open", "size": 8, "color": palette.NEUTRAL},

@@ -13,9 +13,10 @@ from user_activity_trends.charts import palette
 from user_activity_trends.charts.figure import Figure
 from user_activity_trends.charts.rows import rows_of
 from user_activity_trends.charts.segments import label
-from user_activity_trends.charts.trends import FEW, NO_OUTCOME, NO_PERIOD
+from user_activity_trends.charts.trends import NO_OUTCOME, NO_PERIOD
 from user_activity_trends.charts.wording import count, percent, sentence, some
 from user_activity_trends.report import answers, plots, sources, tables
+from user_activity_trends.segmentation.trends import LEAST_SESSIONS
 from user_activity_trends.sessions.columns import ColumnsParams
 
 SECTIONS = (
@@ -70,8 +71,8 @@ _HOW: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "conversions_chart": (
         (
-            f"Bars are 95 % intervals; crosses on the axis are segments with under {FEW} sessions, "
-            "too few for a rate; grey bands are periods without sessions."
+            "Bars are 95 % intervals; crosses on the axis are segments with under "
+            f"{LEAST_SESSIONS} sessions, too few for a rate; grey bands are periods without sessions."
         ),
         ("segment_trends",),
     ),

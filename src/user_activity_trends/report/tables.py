@@ -7,9 +7,9 @@ from typing import Any
 import pandas as pd
 
 from user_activity_trends.charts.rows import is_missing, rows_of
-from user_activity_trends.charts.trends import FEW
 from user_activity_trends.charts.wording import NONE, count, minus, number, p_value, percent, points
 from user_activity_trends.report.sources import Source, source
+from user_activity_trends.segmentation.trends import LEAST_SESSIONS
 from user_activity_trends.sessions.columns import ColumnsParams
 
 MOST_ROWS = 1_000
@@ -242,14 +242,14 @@ def trends(table: pd.DataFrame, calendar: Sequence[str]) -> Table:
         (("Period", False), *_SEGMENT, *_counted_titles(with_outcome=with_outcome)),
         kept,
         source("segment_trends"),
-        note=f"Grey: under {FEW} sessions, too few for a rate; the counts stay. Intervals: "
-        "Wilson, 95 %.",
+        note=f"Grey: under {LEAST_SESSIONS} sessions, too few for a rate; the counts stay. "
+        "Intervals: Wilson, 95 %.",
         left_out=left_out,
     )
 
 
 def _counted(row: dict[str, Any], *, with_outcome: bool) -> list[Cell]:
-    few = row["sessions"] < FEW
+    few = row["sessions"] < LEAST_SESSIONS
     cells = [
         _number(row["sessions"], count, muted=few),
         _number(row["share"], percent),

@@ -13,7 +13,9 @@ from user_activity_trends.segmentation.selection import collect_votes
 from user_activity_trends.segmentation.sweep import Sweep
 
 EXAMINED_ROWS = 20_000
-"""Where there are more sessions, so many, drawn once, stand for all in resamples and references."""
+"""Where there are more sessions, so many, drawn once, stand for all in resamples."""
+COMPARED_ROWS = 5_000
+"""And so many of these in splits and on references, whose numbers need no more."""
 PERMUTED = ("sse", "silhouette", "davies_bouldin", "calinski_harabasz")
 """What is measured on shuffled copies too."""
 _EXAMINED = 5
@@ -61,7 +63,7 @@ def gather(
     spread = scaled.var(axis=0)
     partitions = swept.partitions
     orders = {k: np.argsort(-one.sizes, kind="stable") for k, one in partitions.items()}
-    rows = _examined(len(scaled), random_state) if resamples else np.arange(0)
+    rows = _drawn(len(scaled), EXAMINED_ROWS, random_state) if resamples else np.arange(0)
     known = Evidence(
         resamples=resamples,
         examined=len(rows),
@@ -79,11 +81,12 @@ def gather(
     stable = stability.bootstrap(
         points, {k: one.labels[rows] for k, one in partitions.items()}, resamples, random_state
     )
-    strength = stability.prediction_strength(points, counts, random_state)
-    permuted = references.permuted_curves(points, counts, random_state)
-    correlated = references.correlated_curves(points, counts, random_state)
+    some = points[_drawn(len(points), COMPARED_ROWS, random_state)]
+    strength = stability.prediction_strength(some, counts, random_state)
+    permuted = references.permuted_curves(some, counts, random_state)
+    correlated = references.correlated_curves(some, counts, random_state)
     means = pd.concat(permuted).groupby("k").mean()
-    means["sse"] *= len(scaled) / len(points)
+    means["sse"] *= len(scaled) / len(some)
     curve["stability_mean"] = curve["k"].map({k: one.ari.mean() for k, one in stable.items()})
     curve["stability_min"] = curve["k"].map({k: one.ari.min() for k, one in stable.items()})
     curve["prediction_strength"] = curve["k"].map(strength)
@@ -98,12 +101,14 @@ def gather(
     )
 
 
-def _examined(sessions: int, random_state: int) -> "np.ndarray[tuple[int], np.dtype[np.intp]]":
+def _drawn(
+    sessions: int, most: int, random_state: int
+) -> "np.ndarray[tuple[int], np.dtype[np.intp]]":
     rows = np.arange(sessions)
-    if sessions <= EXAMINED_ROWS:
+    if sessions <= most:
         return rows
-    draw = np.random.default_rng(seed(random_state, _EXAMINED))
-    return np.sort(draw.choice(rows, EXAMINED_ROWS, replace=False))
+    draw = np.random.default_rng(seed(random_state, _EXAMINED, most))
+    return np.sort(draw.choice(rows, most, replace=False))
 
 
 def _highest(curves: Iterable[pd.DataFrame]) -> dict[int, float]:

@@ -25,11 +25,11 @@ from user_activity_trends.segmentation.threads import in_parallel
 
 COUNT = 5
 """References of each kind."""
-RESTARTS = 5
+RESTARTS = 4
 """k-means++ starts of each fit."""
 SILHOUETTE_ROWS = 2_000
 """Sessions on which the silhouette of a reference is measured."""
-CORRELATED_ROWS = 3_000
+CORRELATED_ROWS = 2_000
 """Sessions in a correlated reference: enough for the one number that is taken from it."""
 _PERMUTED, _CORRELATED = 3, 4
 
@@ -89,7 +89,7 @@ def permuted_curves(points: Matrix, counts: Sequence[int], random_state: int) ->
 def correlated_curves(
     points: Matrix, counts: Sequence[int], random_state: int
 ) -> list[pd.DataFrame]:
-    """Sweep correlated clouds of at most 3,000 sessions; see ``permuted_curves``."""
+    """Sweep correlated clouds of at most 2,000 sessions; see ``permuted_curves``."""
     if len(points) > CORRELATED_ROWS:
         draw = np.random.default_rng(seed(random_state, _CORRELATED))
         points = points[np.sort(draw.choice(len(points), CORRELATED_ROWS, replace=False))]

@@ -76,7 +76,7 @@ def every_table(
         "segment_trends": trends,
         "segment_breakdowns": nodes.break_down_segments(segments, sessions, columns),
         "conversion_changes": nodes.split_conversion_changes(trends),
-        "trend_tests": nodes.test_trends(trends, columns),
+        "trend_tests": nodes.measure_trends(trends, columns),
         "segment_migrations": nodes.count_migrations(segments, sessions, columns),
     }
 
@@ -154,7 +154,7 @@ def test_a_trend_knows_that_april_is_absent() -> None:
     planted |= {("May", 1): (50, 5), ("May", 2): (50, 5)}
     trends = nodes.summarise_trends(*tables(planted), COLUMNS)
 
-    found = nodes.test_trends(trends, COLUMNS).set_index(["segment", "measure"])
+    found = nodes.measure_trends(trends, COLUMNS).set_index(["segment", "measure"])
 
     # 90, 80 and 50 % in the first, second and fifth month lie on one line.
     assert found.loc[(1, "share"), "change_per_period"] == pytest.approx(-0.1)
@@ -193,7 +193,7 @@ def test_dates_are_periods_as_well() -> None:
 
     assert found["period"].unique().tolist() == ["2025-W51", "2025-W52", "2026-W01", "2026-W02"]
     assert found["sessions"].tolist() == [80, 0, 5, 15, 50, 29, 60, 40]
-    assert set(nodes.test_trends(found, columns)["periods"]) == {3, 4}
+    assert set(nodes.measure_trends(found, columns)["periods"]) == {3, 4}
 
 
 @pytest.mark.parametrize(("count", "warned"), [(366, 0), (367, 1)])
@@ -404,7 +404,7 @@ def test_no_node_changes_its_inputs() -> None:
 
     every_table(segments, sessions, COLUMNS)
     nodes.split_conversion_changes(trends)
-    nodes.test_trends(trends, COLUMNS)
+    nodes.measure_trends(trends, COLUMNS)
 
     for table, old in zip((segments, sessions, trends), (*before, known), strict=True):
         pd.testing.assert_frame_equal(table, old, check_exact=True)

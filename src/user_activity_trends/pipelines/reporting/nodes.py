@@ -97,8 +97,8 @@ def split_conversion_changes(segment_trends: pd.DataFrame) -> pd.DataFrame:
     return changes.split_changes(segment_trends)
 
 
-def test_trends(segment_trends: pd.DataFrame, columns: ColumnsParams) -> pd.DataFrame:
-    """Test the share and the conversion of each segment for a linear trend.
+def measure_trends(segment_trends: pd.DataFrame, columns: ColumnsParams) -> pd.DataFrame:
+    """Measure the linear trend of each segment's share and conversion, and test it.
 
     Args:
         segment_trends: Sessions and conversions by period and segment.

@@ -41,10 +41,10 @@ def create_pipeline() -> Pipeline:
                 name="split_conversion_changes",
             ),
             Node(
-                nodes.test_trends,
+                nodes.measure_trends,
                 inputs=["segment_trends", "params:columns"],
                 outputs="trend_tests",
-                name="test_trends",
+                name="measure_trends",
             ),
             Node(
                 nodes.count_migrations,
