@@ -72,7 +72,8 @@ _HOW: dict[str, tuple[str, tuple[str, ...]]] = {
     "conversions_chart": (
         (
             "Bars are 95 % intervals; crosses on the axis are segments with under "
-            f"{LEAST_SESSIONS} sessions, too few for a rate; grey bands are periods without sessions."
+            f"{LEAST_SESSIONS} sessions, too few for a rate; grey bands are periods without "
+            "sessions."
         ),
         ("segment_trends",),
     ),
