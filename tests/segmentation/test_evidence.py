@@ -94,10 +94,12 @@ def test_evidence_survives_json() -> None:
 def test_of_many_sessions_some_are_examined(monkeypatch: pytest.MonkeyPatch) -> None:
     points = planted()
     monkeypatch.setattr(evidence, "EXAMINED_ROWS", 100)
+    monkeypatch.setattr(evidence, "COMPARED_ROWS", 60)
 
     curve, known = gathered(points, 3)
 
     assert known.examined == 100
+    assert curve["permuted_sse"].notna().all()
     assert known.sizes[3] == [120, 80, 40]
     assert curve["permuted_sse"][0] == pytest.approx(curve["sse"][0], rel=0.3)
     assert curve["stability_mean"][2] == pytest.approx(1, abs=0.03)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.cluster import KMeans
 
+from user_activity_trends.segmentation import fits
 from user_activity_trends.segmentation.fits import fit, fit_quickly, nearest_center, seed
 from user_activity_trends.segmentation.model import Matrix, nearest
 
@@ -42,6 +43,26 @@ def test_more_starts_of_a_quick_fit_are_tighter() -> None:
     many, single = ([fit_quickly(points, 20, n, one).sse for one in range(6)] for n in (20, 1))
 
     assert sum(many) < 0.99 * sum(single)
+
+
+@pytest.mark.parametrize(("most", "sampled"), [(4 * 120, False), (4 * 119, True)])
+def test_the_starts_of_a_large_fit_are_made_on_a_sample(
+    monkeypatch: pytest.MonkeyPatch, most: int, *, sampled: bool
+) -> None:
+    points, steps = groups(), []
+    whole = KMeans.fit
+
+    def seen(self: KMeans, given: Matrix, **rest: object) -> KMeans:
+        steps.append(len(given))
+        return whole(self, given, **rest)
+
+    monkeypatch.setattr(KMeans, "fit", seen)
+    monkeypatch.setattr(fits, "START_DISTANCES", most)
+
+    found = fit_quickly(points, 4, 3, 0, np.ones(120))
+
+    assert steps == [119 if sampled else 120, 120]
+    assert sorted(found.sizes) == [30, 30, 30, 30]
 
 
 def test_a_weight_counts_as_so_many_sessions() -> None:

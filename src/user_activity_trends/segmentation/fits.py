@@ -11,8 +11,8 @@ from user_activity_trends.segmentation.model import Matrix
 
 FIRST_STEPS = 3
 """Steps from each start before the best is taken to its end."""
-START_ROWS = 4_000
-"""Where there are more sessions, starts are made on so many of them."""
+START_DISTANCES = 40_000
+"""Sessions times clusters in a start; where there would be more, it is made on a sample."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +61,8 @@ def fit_quickly(
     """Fit k-means: a few steps from every start, and only the best of them to its end.
 
     After Biernacki, Celeux and Govaert (2003), who start mixtures so. Where there
-    are many sessions, the starts are made on a sample of them, as by Bradley and
-    Fayyad (1998).
+    are many sessions and clusters, the starts are made on a sample, as by Bradley
+    and Fayyad (1998).
 
     Args:
         points: Sessions in scaled units, shape (sessions, features).
@@ -78,9 +78,10 @@ def fit_quickly(
 
     means = KMeans(k, n_init=restarts, random_state=random_state, max_iter=FIRST_STEPS)
     some, counted = points, weights
-    if len(points) > START_ROWS:
+    most = max(START_DISTANCES // k, k)
+    if len(points) > most:
         draw = np.random.default_rng(random_state)
-        rows = np.sort(draw.choice(len(points), START_ROWS, replace=False))
+        rows = np.sort(draw.choice(len(points), most, replace=False))
         some, counted = points[rows], None if weights is None else weights[rows]
     best = _fitted(means, some, counted).centers
     return _fitted(KMeans(k, init=best, n_init=1), points, weights)

@@ -201,7 +201,7 @@ def test_without_resamples_the_choice_rests_on_the_curve() -> None:
         "model": 4,
         "stability": 8,
         "prediction_strength": 8,
-        "permutations": 5,
+        "permutations": 4,
     }
     assert found["scores"][2] == {
         "k": 3,
