@@ -14,7 +14,11 @@ import pytest
 import yaml
 
 PROJECT = Path(__file__).resolve().parents[2]
-CATALOG = yaml.safe_load((PROJECT / "conf/base/catalog.yml").read_text(encoding="utf-8"))
+CATALOG = {
+    name: entry
+    for file in ("catalog.yml", "catalog_reporting.yml")
+    for name, entry in yaml.safe_load((PROJECT / "conf/base" / file).read_text()).items()
+}
 OUTPUTS = {
     name: dataset
     for name, dataset in CATALOG.items()
@@ -25,7 +29,7 @@ VERSIONED = {
     PurePosixPath(one["filepath"]).name for one in OUTPUTS.values() if one.get("versioned")
 }
 SUMMARY = PurePosixPath("08_reporting/run_summary.json")
-COMPARED = {".csv", ".json", ".parquet"}
+COMPARED = {".csv", ".html", ".json", ".parquet"}
 
 Contents = dict[PurePosixPath, list[str]]
 
