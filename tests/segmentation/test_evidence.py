@@ -10,6 +10,7 @@ from user_activity_trends.schemas import ElbowCurve
 from user_activity_trends.segmentation import evidence
 from user_activity_trends.segmentation.evidence import Evidence, gather
 from user_activity_trends.segmentation.model import Matrix
+from user_activity_trends.segmentation.references import correlated_curves, permuted_curves
 from user_activity_trends.segmentation.selection import collect_votes, natural_counts
 from user_activity_trends.segmentation.sweep import sweep
 
@@ -48,6 +49,17 @@ def test_the_planted_number_stands_out_in_everything() -> None:
         *("elbow", "silhouette", "davies_bouldin", "calinski_harabasz"),
         *("stability", "prediction_strength"),
     ]
+
+
+def test_the_reference_is_the_highest_silhouette_of_all_copies_of_both_kinds() -> None:
+    points = planted()
+
+    _, known = gathered(points, 1)
+
+    counts = [1, 2, 3, 4, 5]
+    copies = [*permuted_curves(points, counts, 0), *correlated_curves(points, counts, 0)]
+    highest = pd.concat(copies).groupby("k")["silhouette"].max()[[2, 3, 4, 5]]
+    assert known.reference_silhouettes == highest.to_dict()
 
 
 def test_the_jaccard_indices_are_in_the_order_of_size() -> None:
