@@ -107,7 +107,7 @@ def test_each_task_emits_what_its_stage_writes_and_nothing_goes_through_xcom(
     training, inference = chain
     for dag, run, task, count in (
         (TRAINING, training, "data_processing", 6),
-        (TRAINING, training, "clustering", 5),
+        (TRAINING, training, "clustering", 6),
         (TRAINING, training, "labelling", 3),
         (TRAINING, training, "reporting", 15),
         (INFERENCE, inference, "inference", 3),
