@@ -218,7 +218,7 @@ def test_a_move_within_the_intervals_is_no_finding() -> None:
     table = counted({"Feb": [(500, 50), (500, 50)], "Mar": [(510, 52), (490, 50)]})
     assert title(trends.shares(table, CALENDAR)) == (
         "Share of the sessions: no clear move; the largest, of segment 1 from 50.0 % in Feb to "
-        "51.0 % in Mar, is within the intervals"
+        "51.0 % in Mar, is within what chance makes"
     )
 
 

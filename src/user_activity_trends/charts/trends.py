@@ -4,7 +4,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
 
 import pandas as pd
 
@@ -13,6 +12,7 @@ from user_activity_trends.charts.figure import Figure, Layout, Trace
 from user_activity_trends.charts.rows import Row, is_missing, rows_of
 from user_activity_trends.charts.segments import label
 from user_activity_trends.charts.wording import count, percent, points
+from user_activity_trends.segmentation.moves import largest_move
 from user_activity_trends.segmentation.trends import LEAST_SESSIONS
 
 NO_PERIOD = "columns.period is not set in parameters.yml; name the column that says when"
@@ -67,41 +67,6 @@ def conversions(trends: pd.DataFrame, calendar: Sequence[str], period: str | Non
     )
 
 
-def largest_move(trends: pd.DataFrame, column: str) -> dict[str, Any] | None:
-    """Find the segment that moves most between any two periods.
-
-    Args:
-        trends: ``segment_trends``, in calendar order.
-        column: ``share`` or ``conversion_rate``; cells of under 30 sessions do not count.
-
-    Returns:
-        ``segment``, ``segment_name``, and ``from``, ``to`` (periods) with their values
-        ``before`` and ``after``, the earlier first, and whether the move is ``clear``: the
-        95 % intervals of the two do not overlap. None if no segment has two values.
-    """
-    totals = trends.groupby("period", sort=False)["sessions"].transform("sum")
-    lines: dict[int, list[Row]] = {}
-    for row in rows_of(trends[trends[column].notna() & (totals >= LEAST_SESSIONS)]):
-        lines.setdefault(int(row["segment"]), []).append(row)
-    low, high = {"share": ("share_low", "share_high")}.get(column, ("ci_low", "ci_high"))
-    found: dict[str, Any] | None = None
-    for segment, rows in lines.items():
-        ends = {find(range(len(rows)), key=lambda at: rows[at][column]) for find in (min, max)}
-        first, last = rows[min(ends)], rows[max(ends)]
-        move = abs(float(last[column] - first[column]))
-        if len(rows) > 1 and (found is None or move > abs(found["after"] - found["before"])):
-            found = {
-                "segment": segment,
-                "segment_name": first["segment_name"],
-                "from": str(first["period"]),
-                "to": str(last["period"]),
-                "before": float(first[column]),
-                "after": float(last[column]),
-                "clear": bool(first[high] < last[low] or last[high] < first[low]),
-            }
-    return found
-
-
 def _moves(trends: pd.DataFrame, column: str, what: str) -> str:
     present = trends["period"].unique()
     if len(present) == 1:
@@ -111,19 +76,19 @@ def _moves(trends: pd.DataFrame, column: str, what: str) -> str:
         return (
             f"{what}: under {LEAST_SESSIONS} sessions in nearly every cell, too few to tell a move"
         )
-    if found["before"] == found["after"]:
+    if found.before == found.after:
         return f"{what} of each segment is the same in every period"
-    if not found["clear"]:
+    start, end = text.shortened(found.period_from), text.shortened(found.period_to)
+    if not found.clear:
         return (
-            f"{what}: no clear move; the largest, of segment {found['segment']} from "
-            f"{percent(found['before'])} in {text.shortened(found['from'])} to "
-            f"{percent(found['after'])} in {text.shortened(found['to'])}, is within the intervals"
+            f"{what}: no clear move; the largest, of segment {found.segment} from "
+            f"{percent(found.before)} in {start} to {percent(found.after)} in {end}, is within "
+            "what chance makes"
         )
-    way = "rises" if found["after"] > found["before"] else "falls"
+    way = "rises" if found.after > found.before else "falls"
     return (
-        f"{what} {way} most in segment {found['segment']}: from {percent(found['before'])} in "
-        f"{text.shortened(found['from'])} to {percent(found['after'])} in "
-        f"{text.shortened(found['to'])}"
+        f"{what} {way} most in segment {found.segment}: from {percent(found.before)} in {start} "
+        f"to {percent(found.after)} in {end}"
     )
 
 

@@ -8,8 +8,9 @@ from typing import Any
 import pandas as pd
 
 from user_activity_trends.charts.rows import is_missing, rows_of
-from user_activity_trends.charts.trends import NO_PERIOD, largest_move, overall_rates
+from user_activity_trends.charts.trends import NO_PERIOD, overall_rates
 from user_activity_trends.charts.wording import NONE, count, percent, points, sentence, some
+from user_activity_trends.segmentation.moves import largest_move
 from user_activity_trends.sessions.columns import ColumnsParams
 
 
@@ -82,10 +83,10 @@ def what_changed(changes: pd.DataFrame, trends: pd.DataFrame, columns: ColumnsPa
     share = None if trends.empty else largest_move(trends, "share")
     told = []
     if share:
-        moved = "moved most" if share["clear"] else "moved most, though within its intervals"
+        moved = "moved most" if share.clear else "moved most, though no more than by chance"
         told.append(
-            f"The share of segment {share['segment']} {moved}: {percent(share['before'])} in "
-            f"{share['from']}, {percent(share['after'])} in {share['to']}."
+            f"The share of segment {share.segment} {moved}: {percent(share.before)} in "
+            f"{share.period_from}, {percent(share.after)} in {share.period_to}."
         )
     if not changes.empty:
         row = rows_of(changes)[int(changes["change"].abs().to_numpy().argmax())]
@@ -108,11 +109,11 @@ def what_changed(changes: pd.DataFrame, trends: pd.DataFrame, columns: ColumnsPa
         told = ["There is one period only: nothing to compare it with."]
     else:
         told.append("Conversion is not known: columns.outcome is not set.")
-    figure = NONE if share is None else points(share["after"] - share["before"])
+    figure = NONE if share is None else points(share.after - share.before)
     unit = (
         "no change to tell"
         if share is None
-        else f"in the share of segment {share['segment']}, {share['from']} to {share['to']}"
+        else f"in the share of segment {share.segment}, {share.period_from} to {share.period_to}"
     )
     return Answer("what-changed", question, figure, unit, tuple(told), "#trends", "Trends")
 
