@@ -10,8 +10,9 @@ from user_activity_trends.schemas import ElbowCurve
 from user_activity_trends.segmentation import evidence
 from user_activity_trends.segmentation.evidence import Evidence, gather
 from user_activity_trends.segmentation.model import Matrix
+from user_activity_trends.segmentation.natural import judge
 from user_activity_trends.segmentation.references import correlated_curves, permuted_curves
-from user_activity_trends.segmentation.selection import collect_votes, natural_counts
+from user_activity_trends.segmentation.selection import collect_votes
 from user_activity_trends.segmentation.sweep import sweep
 
 SIZES = (120, 80, 40)
@@ -39,7 +40,8 @@ def test_the_planted_number_stands_out_in_everything() -> None:
     votes = collect_votes(curve)
     assert votes["stability"] == votes["prediction_strength"] == 3
     assert (curve["stability_min"] <= curve["stability_mean"])[1:].all()
-    assert natural_counts(curve, known.reference_silhouettes) == [3]
+    natural = judge(curve, known.reference_silhouettes, known.sizes, known.variance_shares)
+    assert natural.counts == [3]
     assert curve["permuted_sse"][0] == pytest.approx(curve["sse"][0])
     assert curve["permuted_silhouette"][2] < curve["silhouette"][2] - 0.03
     assert known.sizes[3] == [120, 80, 40]
@@ -115,3 +117,13 @@ def test_of_many_sessions_some_are_examined(monkeypatch: pytest.MonkeyPatch) -> 
     assert known.sizes[3] == [120, 80, 40]
     assert curve["permuted_sse"][0] == pytest.approx(curve["sse"][0], rel=0.3)
     assert curve["stability_mean"][2] == pytest.approx(1, abs=0.03)
+
+
+@pytest.mark.parametrize("sessions", [2, 3])
+def test_very_few_sessions_are_not_called_one_cloud(sessions: int) -> None:
+    points = np.random.default_rng(0).random((sessions, 2))
+
+    curve, known = gathered(points, 2, k_max=sessions)
+
+    shares = {"x": 0.5, "y": 0.5}
+    assert judge(curve, known.reference_silhouettes, known.sizes, shares).counts is None

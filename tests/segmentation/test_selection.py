@@ -10,9 +10,7 @@ from user_activity_trends.segmentation.selection import (
     choose,
     collect_votes,
     elbow_ranges,
-    excess_silhouettes,
     find_elbow,
-    natural_counts,
 )
 
 REAL = [1837.24, 684.91, 503.44, 371.74, 318.91, 287.45, 266.91, 247.34, 231.57, 217.49]
@@ -247,34 +245,3 @@ def test_a_narrower_sweep_has_as_many_ranges_as_differ(
     found = elbow_ranges(curve(REAL[:rows], first))
 
     assert [(one["k_min"], one["k_max"]) for one in found] == ranges
-
-
-def test_an_excess_is_known_where_both_silhouettes_are() -> None:
-    swept = curve([9.0, 5, 4, 3], silhouette=[np.nan, 0.5, 0.4, 0.3])
-
-    found = excess_silhouettes(swept, {1: 0.1, 2: 0.2, 4: 0.35})
-
-    assert found == pytest.approx({2: 0.3, 4: -0.05})
-
-
-@pytest.mark.parametrize(
-    ("silhouette", "strength", "natural"),
-    [
-        ([0.5, 0.5, 0.5], [0.9, 0.9, 0.9], [2, 3]),
-        ([0.5, 0.5, 0.5], [0.79, 0.8, 0.9], [3]),
-        ([0.42, 0.5, 0.5], [0.9, 0.9, 0.9], [3]),
-        ([0.44, 0.5, 0.5], [0.9, 0.9, 0.9], [2, 3]),
-        ([0.3, 0.2, 0.5], [1.0, 1.0, 1.0], []),
-        ([0.5, 0.5, 0.5], [np.nan] * 3, []),
-    ],
-)
-def test_natural_is_a_k_that_is_clearer_than_every_reference_and_predictable(
-    silhouette: list[float], strength: list[float], natural: list[int]
-) -> None:
-    swept = curve(
-        [9.0, 5, 4, 3],
-        silhouette=[np.nan, *silhouette],
-        prediction_strength=[np.nan, *strength],
-    )
-
-    assert natural_counts(swept, {2: 0.4, 3: 0.4, 4: 0.6}) == natural

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from user_activity_trends.segmentation.natural import Natural
 from user_activity_trends.segmentation.selection import Method
 from user_activity_trends.segmentation.verdict import Findings, Votes, in_words
 
@@ -25,7 +26,8 @@ BARE = Findings(
     resamples=0,
     permuted_elbows=[],
     stability={},
-    natural=[],
+    natural=Natural([]),
+    references=10,
 )
 RANGES = [
     {"k_min": 1, "k_max": 6, "elbow": 3},
@@ -107,12 +109,13 @@ def test_the_whole_verdict_on_a_choice_that_deserves_doubt() -> None:
         "davies-bouldin 5, calinski-harabasz 2, stability 5, prediction strength 2. "
         "Over the ranges 1..6, 1..8, 1..10 and 2..10 the elbow is 3, 3, 4, none: it depends on "
         "where one looks. "
-        "Columns shuffled each by itself, where nothing belongs together, have an elbow as well "
+        "With each column shuffled by itself there is an elbow as well "
         "(4 in 3 of 5), so an elbow by itself proves nothing. "
         "The most reproducible is k = 5 (adjusted Rand index 0.98 on average over 30 resamples); "
         "k = 3 has 0.91, 0.80 at worst. "
-        "There are no natural groups: the segments are no clearer than in tables without any, "
-        "so take them as a useful cut through a continuum, not as kinds of users."
+        "There are no natural groups: at no k are the segments both clearer than in 10 drawn "
+        "tables with the same columns and no groups, and predictable from half of the sessions; "
+        "groups that show in one column alone cannot be told in this way."
     )
 
 
@@ -120,7 +123,7 @@ def test_the_whole_verdict_on_a_choice_that_deserves_doubt() -> None:
     ("changed", "said"),
     [
         ({"elbow_ranges": RANGES[:2]}, "Over the ranges 1..6 and 1..8 the elbow is always 3."),
-        ({"permuted_elbows": [None] * 5}, "On shuffled columns, where nothing belongs together,"),
+        ({"permuted_elbows": [None] * 5}, "With each column shuffled by itself there is no elbow."),
         ({"permuted_elbows": [5, 4, 5, 4]}, "(4 in 2 of 4)"),
         (
             {"k": 5},
@@ -130,16 +133,42 @@ def test_the_whole_verdict_on_a_choice_that_deserves_doubt() -> None:
             ),
         ),
         ({"k": 1}, "(adjusted Rand index 0.98 on average over 30 resamples). "),
-        ({"natural": None}, "Whether there are natural groups cannot be told from one feature: s"),
         (
-            {"natural": [2, 3]},
-            "There are natural groups: at k = 3 the segments are clearer than in any table",
+            {"natural": Natural(None, hindrance="there is one feature")},
+            "Whether there are natural groups was not examined: there is one feature.",
         ),
         (
-            {"natural": [2, 4, 5]},
+            {"natural": Natural([2, 3])},
             (
-                "There are natural groups at k = 2, 4 and 5, where segments are clearer than in "
-                "any table without groups; those at k = 3 are not."
+                "There are natural groups: at k = 3 the segments are clearer than in 10 drawn "
+                "tables with the same columns and no groups, and predictable from half of the "
+                "sessions."
+            ),
+        ),
+        (
+            {"natural": Natural([2, 4, 5])},
+            (
+                "There are natural groups at k = 2, 4 and 5, where the segments are clearer than "
+                "in 10 drawn tables with the same columns and no groups, and predictable from half "
+                "of the sessions; those at k = 3 are not."
+            ),
+        ),
+        (
+            {"natural": Natural([], lopsided={2: 0.92})},
+            (
+                "There are no natural groups: at no k but 2 are the segments both clearer than in "
+                "10 drawn tables with the same columns and no groups, and predictable from half of "
+                "the sessions; groups that show in one column alone cannot be told in this way. "
+                "Segments at k = 2 do not count as natural groups, clear as they are: one segment "
+                "holds 92% of the sessions there, and setting a few far ones aside always scores "
+                "well."
+            ),
+        ),
+        (
+            {"natural": Natural([3], lopsided={2: 0.92, 4: 0.91})},
+            (
+                "sessions. Segments at k = 2 and 4 do not count as natural groups, clear as they "
+                "are: one segment holds 92% and 91% of the sessions there,"
             ),
         ),
     ],

@@ -2,7 +2,6 @@
 
 import math
 from collections import Counter
-from collections.abc import Mapping
 from typing import Literal
 
 import pandas as pd
@@ -19,12 +18,6 @@ NEARLY = 0.01
 """Mean adjusted Rand indices that differ by less are as good as equal."""
 STRONG = 0.9
 """Prediction strength from which k gets its vote."""
-PREDICTABLE = 0.8
-"""Prediction strength below which clusters are not called natural groups."""
-CLEAR = 0.03
-"""What a silhouette must be above that of every reference. Measured with 2,000 sessions: without
-groups at most 0.02 for a predictable k, with two groups six standard deviations apart 0.04 to 0.16
-(and more with more groups, or farther apart)."""
 
 
 def find_elbow(curve: pd.DataFrame) -> int | None:
@@ -103,36 +96,6 @@ def collect_votes(curve: pd.DataFrame) -> dict[str, int | None]:
 
 def _largest(counts: "pd.Series[int]") -> int | None:
     return int(counts.max()) if len(counts) else None
-
-
-def excess_silhouettes(curve: pd.DataFrame, references: Mapping[int, float]) -> dict[int, float]:
-    """Return how far each silhouette is above the highest one without groups.
-
-    Args:
-        curve: Columns ``k`` and ``silhouette``.
-        references: k: the highest silhouette on any reference.
-
-    Returns:
-        k: the difference, where both are defined.
-    """
-    both = ((int(k), own) for k, own in zip(curve["k"], curve["silhouette"], strict=True))
-    return {k: own - references[k] for k, own in both if k in references and not math.isnan(own)}
-
-
-def natural_counts(curve: pd.DataFrame, references: Mapping[int, float]) -> list[int]:
-    """Find the numbers of clusters that are more than a cut through one cloud.
-
-    Args:
-        curve: Columns ``k``, ``silhouette`` and ``prediction_strength``.
-        references: k: the highest silhouette on any reference.
-
-    Returns:
-        Each k whose silhouette is above that of every reference by 0.03 or more,
-        and whose prediction strength is 0.8 or more.
-    """
-    excess = excess_silhouettes(curve, references)
-    strength = dict(zip(curve["k"], curve["prediction_strength"], strict=True))
-    return [k for k, more in excess.items() if more >= CLEAR and strength[k] >= PREDICTABLE]
 
 
 def choose(

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from user_activity_trends.segmentation.natural import Natural
 from user_activity_trends.segmentation.selection import Method
 
 Votes = Mapping[str, int | None]
@@ -27,8 +28,9 @@ class Findings:
     permuted_elbows: Sequence[int | None]
     stability: Mapping[int, tuple[float, float]]
     """k: mean and lowest adjusted Rand index over the resamples."""
-    natural: Sequence[int] | None
-    """The k that are more than a cut through one cloud; None: there was nothing to compare with."""
+    natural: Natural
+    references: int
+    """Tables without groups that the segments were compared with."""
 
 
 def in_words(found: Findings) -> str:
@@ -84,11 +86,11 @@ def _shuffled(found: Findings) -> str:
     if not count:
         return ""
     if not found_any:
-        return "On shuffled columns, where nothing belongs together, there is no elbow."
+        return "With each column shuffled by itself there is no elbow."
     del tally[None]
     often = max(tally, key=lambda k: (tally[k], -(k or 0)))
     return (
-        f"Columns shuffled each by itself, where nothing belongs together, have an elbow as well "
+        "With each column shuffled by itself there is an elbow as well "
         f"({often} in {tally[often]} of {count}), so an elbow by itself proves nothing."
     )
 
@@ -114,24 +116,40 @@ def _natural(found: Findings) -> str:
             "Whether the segments come back and whether there are natural groups was not "
             "examined (clustering.stability.resamples = 0)."
         )
-    if found.natural is None:
-        return (
-            "Whether there are natural groups cannot be told from one feature: shuffled by itself, "
-            "it is the same."
+    counts, lopsided = found.natural.counts, found.natural.lopsided
+    if counts is None:
+        return f"Whether there are natural groups was not examined: {found.natural.hindrance}."
+    drawn = f"in {found.references} drawn tables with the same columns and no groups"
+    both = f"clearer than {drawn}, and predictable from half of the sessions"
+    if found.k in counts:
+        told = f"There are natural groups: at k = {found.k} the segments are {both}"
+    elif counts:
+        told = (
+            f"There are natural groups at {_of(counts)}, where the segments are {both}; "
+            f"those at k = {found.k} are not"
         )
-    if not found.natural:
-        return (
-            "There are no natural groups: the segments are no clearer than in tables without any, "
-            "so take them as a useful cut through a continuum, not as kinds of users."
+    else:
+        but = f" but {_listed([str(k) for k in lopsided])}" if lopsided else ""
+        told = (
+            f"There are no natural groups: at no k{but} are the segments both {both}; "
+            "groups that show in one column alone cannot be told in this way"
         )
-    there = f"k = {_listed([str(k) for k in found.natural])}"
-    if found.k in found.natural:
-        clear = "clearer than in any table without groups"
-        return f"There are natural groups: at k = {found.k} the segments are {clear}."
+    return f"{told}.{_lopsided(lopsided)}"
+
+
+def _lopsided(shares: Mapping[int, float]) -> str:
+    if not shares:
+        return ""
+    held = _listed([f"{share:.0%}" for share in shares.values()])
     return (
-        f"There are natural groups at {there}, where segments are clearer than in any table "
-        f"without groups; those at k = {found.k} are not."
+        f" Segments at {_of(list(shares))} do not count as natural groups, clear as they are: one "
+        f"segment holds {held} of the sessions there, and setting a few far ones aside always "
+        "scores well."
     )
+
+
+def _of(counts: Sequence[int]) -> str:
+    return f"k = {_listed([str(k) for k in counts])}"
 
 
 def _listed(words: Sequence[str]) -> str:

@@ -184,7 +184,8 @@ def test_without_resamples_the_choice_rests_on_the_curve() -> None:
 
     assert list(found) == [
         *("k", "method", "votes", "candidates", "restarts", "resamples", "scores"),
-        *("elbow_ranges", "permutations", "natural_groups", "warnings", "verdict"),
+        *("elbow_ranges", "permutations", "natural_groups", "natural_counts", "natural_at_k"),
+        *("warnings", "verdict"),
     ]
     assert (found["k"], found["method"], found["resamples"]) == (3, "elbow", 0)
     assert found["votes"] == {
@@ -220,7 +221,7 @@ def test_without_resamples_the_choice_rests_on_the_curve() -> None:
         "elbows": [],
         "votes": {"silhouette": [], "davies_bouldin": [], "calinski_harabasz": []},
     }
-    assert found["natural_groups"] is None
+    assert [found[f"natural_{what}"] for what in ("groups", "counts", "at_k")] == [None] * 3
     assert found["warnings"] == []
     assert found["verdict"].startswith("k = 3: the curve for k = 1..10 bends most there; other cr")
     assert json.loads(json.dumps(found, allow_nan=False)) == found
@@ -238,7 +239,8 @@ def test_with_resamples_all_that_was_measured_is_told() -> None:
         "elbows": [4, None],
         "votes": {name: [4, 4] for name in ("silhouette", "davies_bouldin", "calinski_harabasz")},
     }
-    assert found["natural_groups"] is True
+    assert found["natural_groups"] is found["natural_at_k"] is True
+    assert found["natural_counts"] == [3]
     assert "It is also the most reproducible k (adjusted Rand index 0.90" in found["verdict"]
     assert "There are natural groups: at k = 3" in found["verdict"]
     assert json.loads(json.dumps(found, allow_nan=False)) == found
@@ -249,8 +251,30 @@ def test_segments_that_are_no_clearer_than_references_are_no_natural_groups() ->
 
     found = select(curve(REAL, tested=True), known=known)
 
-    assert found["natural_groups"] is False
+    assert found["natural_groups"] is found["natural_at_k"] is False
+    assert found["natural_counts"] == []
     assert "There are no natural groups" in found["verdict"]
+
+
+def test_groups_at_another_k_are_told_from_groups_at_the_chosen_one() -> None:
+    fixed = SelectionParams(method="fixed", n_clusters=5, fallback=None)
+
+    found = select(curve(REAL, tested=True), fixed, evidence(tested=True))
+
+    assert (found["natural_groups"], found["natural_counts"]) == (True, [3])
+    assert found["natural_at_k"] is False
+    assert "There are natural groups at k = 3, where" in found["verdict"]
+
+
+def test_the_verdict_and_the_warning_agree_on_a_segment_that_holds_nearly_everything() -> None:
+    known = evidence(tested=True)
+    known["sizes"]["3"] = [92, 4, 4]
+
+    found = select(curve(REAL, tested=True), known=known)
+
+    assert "lopsided_score" in [one["kind"] for one in found["warnings"]]
+    assert (found["natural_groups"], found["natural_at_k"]) == (False, False)
+    assert "Segments at k = 3 do not count as natural groups" in found["verdict"]
 
 
 def test_one_feature_has_no_reference_to_be_compared_with() -> None:
@@ -258,8 +282,8 @@ def test_one_feature_has_no_reference_to_be_compared_with() -> None:
 
     found = select(curve(REAL, tested=True), known=known)
 
-    assert found["natural_groups"] is None
-    assert "cannot be told from one feature" in found["verdict"]
+    assert found["natural_groups"] is found["natural_counts"] is found["natural_at_k"] is None
+    assert "not examined: fewer than two features vary" in found["verdict"]
 
 
 def test_the_warnings_name_what_is_planted(caplog: pytest.LogCaptureFixture) -> None:

@@ -16,6 +16,7 @@ from user_activity_trends.segmentation import (
     cautions,
     evidence,
     naming,
+    natural,
     references,
     scores,
     selection,
@@ -97,7 +98,9 @@ def select_cluster_count(  # noqa: PLR0913, PLR0917 (one argument an input)
     Returns:
         ``k``, ``method`` (that chose it), ``votes`` (the k of each criterion),
         ``candidates``, ``restarts``, ``resamples``, ``scores``, ``elbow_ranges``,
-        ``permutations``, ``natural_groups``, ``warnings``, and ``verdict`` in words.
+        ``permutations``, ``natural_groups`` (whether any k has them),
+        ``natural_counts`` (those k), ``natural_at_k`` (whether the chosen k has
+        them; None: not examined), ``warnings``, and ``verdict`` in words.
 
     Raises:
         NoElbowError: There is no elbow and no fallback.
@@ -110,9 +113,11 @@ def select_cluster_count(  # noqa: PLR0913, PLR0917 (one argument an input)
         votes, counts, selecting.method, selecting.n_clusters, selecting.fallback
     )
     ranges = selection.elbow_ranges(elbow_curve)
-    natural = None
-    if known.resamples and len(known.variance_shares) > 1:
-        natural = selection.natural_counts(elbow_curve, known.reference_silhouettes)
+    judged = natural.Natural(None)
+    if known.resamples:
+        judged = natural.judge(
+            elbow_curve, known.reference_silhouettes, known.sizes, known.variance_shares
+        )
     elbows = [one["elbow"] for one in known.permuted_votes]
     by_k = elbow_curve.set_index("k")
     told = verdict.Findings(
@@ -127,7 +132,8 @@ def select_cluster_count(  # noqa: PLR0913, PLR0917 (one argument an input)
         stability={
             one: (by_k["stability_mean"][one], by_k["stability_min"][one]) for one in known.jaccard
         },
-        natural=natural,
+        natural=judged,
+        references=2 * references.COUNT,
     )
     found = _cautions(by_k, known, {k} | _cast(votes), k) + _column_cautions(
         valid_sessions, list(known.variance_shares), columns
@@ -161,7 +167,9 @@ def select_cluster_count(  # noqa: PLR0913, PLR0917 (one argument an input)
                 for name in ("silhouette", "davies_bouldin", "calinski_harabasz")
             },
         },
-        "natural_groups": None if natural is None else bool(natural),
+        "natural_groups": None if judged.counts is None else bool(judged.counts),
+        "natural_counts": judged.counts,
+        "natural_at_k": None if judged.counts is None else k in judged.counts,
         "warnings": [caution.model_dump() for caution in found],
         "verdict": verdict.in_words(told),
     }
