@@ -11,6 +11,7 @@ from user_activity_trends.segmentation.selection import (
     collect_votes,
     elbow_ranges,
     find_elbow,
+    most_reproducible,
 )
 
 REAL = [1837.24, 684.91, 503.44, 371.74, 318.91, 287.45, 266.91, 247.34, 231.57, 217.49]
@@ -245,3 +246,18 @@ def test_a_narrower_sweep_has_as_many_ranges_as_differ(
     found = elbow_ranges(curve(REAL[:rows], first))
 
     assert [(one["k_min"], one["k_max"]) for one in found] == ranges
+
+
+@pytest.mark.parametrize(
+    ("means", "counts"),
+    [
+        ({2: 1.0, 3: 0.95, 4: 0.995, 5: 0.989}, [2, 4]),
+        ({2: 0.3, 3: 0.5}, [3]),
+        ({1: np.nan, 2: 0.3}, [2]),
+        ({1: np.nan}, []),
+    ],
+)
+def test_means_that_differ_by_less_than_a_hundredth_are_as_good(
+    means: dict[int, float], counts: list[int]
+) -> None:
+    assert most_reproducible(means) == counts

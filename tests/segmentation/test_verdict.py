@@ -132,6 +132,35 @@ def test_the_whole_verdict_on_a_choice_that_deserves_doubt() -> None:
                 "resamples, 0.92 at worst)."
             ),
         ),
+        (
+            {"k": 3, "stability": {2: (1.0, 0.99), 3: (0.995, 0.98), 4: (0.9, 0.5)}},
+            (
+                "It is as reproducible as the best (adjusted Rand index 1.00 on average over 30 "
+                "resamples): k = 3 has 0.99, 0.98 at worst, and k = 2 is as reproducible."
+            ),
+        ),
+        (
+            {"stability": {2: (1.0, 0.99), 3: (0.9, 0.8), 4: (0.991, 0.5), 5: (0.995, 0.5)}},
+            (
+                "The most reproducible are k = 2, 4 and 5 (adjusted Rand index 1.00 on average "
+                "over 30 resamples); k = 3 has 0.90, 0.80 at worst."
+            ),
+        ),
+        (
+            {"stability": {2: (0.74, 0.3), 3: (0.6, 0.1)}},
+            (
+                "No k reaches the 0.75 from which segments are called stable; the most "
+                "reproducible is k = 2 (adjusted Rand index 0.74 on average over 30 resamples); "
+                "k = 3 has 0.60, 0.10 at worst."
+            ),
+        ),
+        (
+            {"stability": {2: (0.745, 0.3), 3: (0.74, 0.1)}, "k": 1},
+            (
+                "the most reproducible are k = 2 and 3 (adjusted Rand index 0.74 on average over "
+                "30 resamples)."
+            ),
+        ),
         ({"k": 1}, "(adjusted Rand index 0.98 on average over 30 resamples). "),
         (
             {"natural": Natural(None, hindrance="there is one feature")},

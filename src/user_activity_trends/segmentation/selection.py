@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from collections.abc import Mapping
 from typing import Literal
 
 import pandas as pd
@@ -87,15 +88,25 @@ def collect_votes(curve: pd.DataFrame) -> dict[str, int | None]:
         votes[name] = int(curve["k"].iloc[int(score.argmax())]) if score.notna().any() else None
     votes |= dict.fromkeys(REPRODUCIBLE)
     if "stability_mean" in curve:
-        stable, strong = curve["stability_mean"], curve["prediction_strength"]
-        near = stable >= max(stable.max() - NEARLY, STABLE)
-        votes["stability"] = _largest(curve["k"][near])
-        votes["prediction_strength"] = _largest(curve["k"][strong >= STRONG])
+        means = dict(zip(curve["k"].astype(int), curve["stability_mean"], strict=True))
+        stable = [k for k in most_reproducible(means) if means[k] >= STABLE]
+        strong = curve["k"][curve["prediction_strength"] >= STRONG].astype(int)
+        votes["stability"] = max(stable, default=None)
+        votes["prediction_strength"] = max(strong, default=None)
     return votes
 
 
-def _largest(counts: "pd.Series[int]") -> int | None:
-    return int(counts.max()) if len(counts) else None
+def most_reproducible(means: Mapping[int, float]) -> list[int]:
+    """Find the k that come back as well as any: the best, and those within 0.01 of it.
+
+    Args:
+        means: k: mean adjusted Rand index over the resamples; NaN where undefined.
+
+    Returns:
+        These k in their order, whether or not any is stable.
+    """
+    best = max((mean for mean in means.values() if not math.isnan(mean)), default=math.nan)
+    return [k for k, mean in means.items() if mean >= best - NEARLY]
 
 
 def choose(

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from user_activity_trends.segmentation.natural import Natural
-from user_activity_trends.segmentation.selection import Method
+from user_activity_trends.segmentation.selection import STABLE, Method, most_reproducible
 
 Votes = Mapping[str, int | None]
 
@@ -96,18 +96,35 @@ def _shuffled(found: Findings) -> str:
 
 
 def _reproducible(found: Findings) -> str:
-    if not found.stability:
+    means = {k: mean for k, (mean, _) in found.stability.items()}
+    top = most_reproducible(means)
+    if not top:
         return ""
-    best = max(found.stability, key=lambda k: (found.stability[k][0], -k))
-    mean, worst = found.stability[best]
-    measured = f"adjusted Rand index {mean:.2f} on average over {found.resamples} resamples"
-    if best == found.k:
-        return f"It is also the most reproducible k ({measured}, {worst:.2f} at worst)."
-    told = f"The most reproducible is k = {best} ({measured})"
-    if found.k in found.stability:
+    best = max(means[k] for k in top)
+    measured = f"adjusted Rand index {best:.2f} on average over {found.resamples} resamples"
+    own = ""
+    if found.k in means:
         mean, worst = found.stability[found.k]
-        told += f"; k = {found.k} has {mean:.2f}, {worst:.2f} at worst"
-    return f"{told}."
+        own = f"k = {found.k} has {mean:.2f}, {worst:.2f} at worst"
+    if best < STABLE:
+        return (
+            f"No k reaches the {STABLE:.2f} from which segments are called stable; the most "
+            f"reproducible {_are(top)} ({measured}){'; ' * bool(own)}{own}."
+        )
+    if top == [found.k]:
+        return f"It is also the most reproducible k ({measured}, {worst:.2f} at worst)."
+    if found.k in top:
+        others = [k for k in top if k != found.k]
+        return f"It is as reproducible as the best ({measured}): {own}, and {_as_good(others)}."
+    return f"The most reproducible {_are(top)} ({measured}){'; ' * bool(own)}{own}."
+
+
+def _are(counts: Sequence[int]) -> str:
+    return f"{'is' if len(counts) == 1 else 'are'} {_of(counts)}"
+
+
+def _as_good(counts: Sequence[int]) -> str:
+    return f"{_of(counts)} {'is' if len(counts) == 1 else 'are'} as reproducible"
 
 
 def _natural(found: Findings) -> str:
