@@ -230,6 +230,8 @@ DAMAGED: list[tuple[str, str, Damage]] = [
         for c in ("stability", "rule_precision", "rule_recall")
         for value in (-0.01, 1.01)
     ),
+    ("SegmentProfiles", "lower limit above its rate", put("ci_low", 1e-16)),
+    ("SegmentProfiles", "upper limit below its rate", put("ci_high", 1 - 1e-15, row=1)),
     *(
         ("SegmentProfiles", f"no {c}", without(c))
         for c in (
@@ -263,6 +265,10 @@ DAMAGED: list[tuple[str, str, Damage]] = [
             ("negative sessions", put("sessions", -1, row=1)),
             ("sessions are gone", put("sessions", GONE)),
             ("share is gone", put("share", GONE)),
+            ("lower limit above its share", put("share_low", 1e-16, row=1)),
+            ("upper limit below its share", put("share_high", 1 - 1e-15)),
+            ("lower limit above its rate", put("conversion_rate", 0.8999)),
+            ("upper limit below its rate", put("ci_high", 1 - 1e-15)),
             ("negative conversions", put("conversions", -1)),
             ("more conversions than sessions", put("conversions", 41)),
             *(

@@ -17,6 +17,14 @@ def _is_finite(table: pd.DataFrame) -> bool:
     return bool(np.isfinite(numbers).all())
 
 
+def _holds(table: pd.DataFrame, low: str, value: str, high: str) -> "bool | pd.Series[bool]":
+    """Tell whether each interval that is known holds its value."""
+    if value not in table:
+        return True
+    known = table[[low, value, high]].notna().all(axis=1)
+    return ~known | ((table[low] <= table[value]) & (table[value] <= table[high]))
+
+
 class RejectedSessions(pa.DataFrameModel):
     """One line a defect."""
 
@@ -97,6 +105,12 @@ class SegmentProfiles(pa.DataFrameModel):
         """Check that every session is in one segment."""
         return bool(abs(table["share"].sum() - 1) < 1e-9)  # noqa: PLR2004
 
+    @pa.dataframe_check
+    @classmethod
+    def intervals_hold_rates(cls, table: pd.DataFrame) -> "bool | pd.Series[bool]":
+        """Check that each rate is within its interval."""
+        return _holds(table, "ci_low", "outcome_rate", "ci_high")
+
 
 class NewSessionSegments(pa.DataFrameModel):
     """Every new session, scored or with the reason why not; its id may be what is missing."""
@@ -152,6 +166,18 @@ class _Counted(pa.DataFrameModel):
     def conversions_are_of_sessions(cls, table: pd.DataFrame) -> "bool | pd.Series[bool]":
         """Check that no more sessions converted than there were."""
         return "conversions" not in table or table["conversions"] <= table["sessions"]
+
+    @pa.dataframe_check
+    @classmethod
+    def intervals_hold_shares(cls, table: pd.DataFrame) -> "bool | pd.Series[bool]":
+        """Check that each share is within its interval."""
+        return _holds(table, "share_low", "share", "share_high")
+
+    @pa.dataframe_check
+    @classmethod
+    def intervals_hold_rates(cls, table: pd.DataFrame) -> "bool | pd.Series[bool]":
+        """Check that each rate is within its interval."""
+        return _holds(table, "ci_low", "conversion_rate", "ci_high")
 
 
 class SegmentTrends(_Counted):

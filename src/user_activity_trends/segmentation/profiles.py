@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 Counts = NDArray[np.integer]
 Vector = NDArray[np.float64]
 
-_Z = 1.959963984540054  # the 97.5 % point of the standard normal distribution
+Z = 1.959963984540054
+"""The 97.5 % point of the standard normal distribution."""
 
 TYPICAL = 3
 """Sessions that stand for a segment."""
@@ -27,21 +28,28 @@ def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
     Traceback (most recent call last):
     ZeroDivisionError: division by zero
     """
-    low, high = _score_limits(successes / trials, trials)
-    return max(0.0, low), min(1.0, high)
+    low, high = _score_limits(successes / trials, trials, Z)
+    return float(low), float(high)
 
 
-def wilson_intervals(successes: Counts, trials: Counts) -> tuple[Vector, Vector]:
-    """Return the lower and the upper limit of ``wilson_interval``, one each a share."""
-    low, high = _score_limits(successes / trials, trials)
-    return np.maximum(0, low), np.minimum(1, high)
+def wilson_intervals(successes: Counts, trials: Counts, z: float = Z) -> tuple[Vector, Vector]:
+    """Return the lower and the upper limit of ``wilson_interval``, one each a share.
+
+    Args:
+        successes: How many of the trials of each succeeded.
+        trials: How many trials each had.
+        z: Point of the standard normal distribution; by default that for 95 %.
+    """
+    return _score_limits(successes / trials, trials, z)
 
 
-def _score_limits(share: Any, trials: Any) -> tuple[Any, Any]:
-    denominator = 1 + _Z**2 / trials
-    middle = share + _Z**2 / (2 * trials)
-    reach = _Z * (share * (1 - share) / trials + _Z**2 / (4 * trials**2)) ** 0.5
-    return (middle - reach) / denominator, (middle + reach) / denominator
+def _score_limits(share: Any, trials: Any, z: float) -> tuple[Any, Any]:
+    denominator = 1 + z**2 / trials
+    middle = share + z**2 / (2 * trials)
+    reach = z * (share * (1 - share) / trials + z**2 / (4 * trials**2)) ** 0.5
+    # Rounding must put no limit on the wrong side of the share: that of 0 is 0, that of 1 is 1.
+    low = np.clip((middle - reach) / denominator, 0, share)
+    return low, np.clip((middle + reach) / denominator, share, 1)
 
 
 def profile(
