@@ -9,6 +9,7 @@ from planted_results import plant
 
 from user_activity_trends.charts import choice, quality, segments, text, trends
 from user_activity_trends.charts.figure import Figure
+from user_activity_trends.segmentation.changes import split_changes
 
 CALENDAR = ["Jan", "Feb", "Mar", "Apr", "May"]
 
@@ -298,6 +299,31 @@ def test_changes_state_the_largest_and_its_parts() -> None:
     assert rate["base"] == pytest.approx([2.6, 11.8])
     assert rate["y"] == pytest.approx([7.4, 6.0])
     assert all(1 < at < 4 for at in mix["x"] + rate["x"])
+
+
+def test_a_period_of_two_sessions_is_no_headline() -> None:
+    table = counted(MOVING | {"Apr": [(1, 1), (1, 1)]})
+    table = table.sort_values("period", key=lambda names: names.map(CALENDAR.index))
+    split = split_changes(table)
+    assert split["change"].abs().max() > 0.8
+    assert title(trends.changes(split, table, CALENDAR, "Month")).startswith(
+        "Largest change of conversion: Feb to Mar, +6.4 points"
+    )
+
+
+def test_a_change_within_chance_is_no_finding() -> None:
+    table = counted({"Feb": [(500, 50)], "Mar": [(510, 56)]})
+    assert title(trends.changes(split_changes(table), table, ["Feb", "Mar"], "Month")) == (
+        "No clear change of conversion: the largest, Feb to Mar, +1.0 points, is within chance"
+    )
+
+
+def test_small_periods_alone_make_no_change() -> None:
+    table = counted({"Feb": [(500, 50)], "Mar": [(29, 9)]})
+    assert title(trends.changes(split_changes(table), table, ["Feb", "Mar"], "Month")) == (
+        "Changes of conversion: under 30 sessions in one of any two periods, too few to tell a "
+        "change"
+    )
 
 
 def test_quality_states_what_was_rejected_and_why() -> None:

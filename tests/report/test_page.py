@@ -19,6 +19,7 @@ from planted_results import plant, report
 from user_activity_trends.charts.wording import NONE
 from user_activity_trends.report import page, plots, sources, tables
 from user_activity_trends.report.answers import can_i_trust_it, what_changed, what_was_rejected
+from user_activity_trends.segmentation.changes import split_changes
 
 PROJECT = Path(__file__).resolve().parents[2]
 HOSTILE = ("<script>window.hacked = 1</script>", "<img src=x onerror=alert(1)>", "</script><!--")
@@ -311,6 +312,45 @@ def test_without_an_outcome_the_share_is_what_changed() -> None:
     )
     assert answer.unit.startswith("in the share of segment")
     assert answer.sentences[-1] == "Conversion is not known: columns.outcome is not set."
+
+
+def converting(*cells: tuple[str, int, int]) -> pd.DataFrame:
+    """Return trends of one segment: period, sessions, conversions."""
+    table = pd.DataFrame(cells, columns=["period", "sessions", "conversions"])
+    return table.assign(segment=1, segment_name="all", share=1.0, share_low=0.99, share_high=1.0)
+
+
+@pytest.mark.parametrize(
+    ("cells", "figure", "unit", "told"),
+    [
+        (
+            [("Feb", 1000, 100), ("Mar", 2, 2), ("Apr", 900, 100), ("May", 1000, 200)],
+            "+8.9 points",
+            "of conversion, Apr to May",
+            "went from 11.1 % to 20.0 %: ",
+        ),
+        (
+            [("Feb", 1000, 100), ("Mar", 1000, 103)],
+            "+0.3 points",
+            "of conversion, Feb to Mar: within chance",
+            "went from 10.0 % to 10.3 %, which is within chance: ",
+        ),
+        (
+            [("Feb", 1000, 100), ("Mar", 2, 2)],
+            NONE,
+            "no change to tell",
+            "One of any two periods has under 30 sessions: too few to tell",
+        ),
+    ],
+)
+def test_what_changed_is_no_small_period_and_no_chance(
+    cells: list[tuple[str, int, int]], figure: str, unit: str, told: str
+) -> None:
+    table = converting(*cells)
+    answer = what_changed(split_changes(table), table, plant()["params:columns"])
+    assert answer.figure.replace("\N{NO-BREAK SPACE}", " ") == figure
+    assert answer.unit == unit
+    assert told in answer.sentences[0].replace("\N{NO-BREAK SPACE}", " ")
 
 
 def test_duplicates_are_told() -> None:

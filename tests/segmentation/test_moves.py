@@ -7,9 +7,12 @@ import pytest
 from numpy.typing import NDArray
 from scipy.stats import chi2, chi2_contingency
 
+from user_activity_trends.segmentation.changes import split_changes
 from user_activity_trends.segmentation.moves import (
     chi_square_tail,
+    difference_interval,
     homogeneity,
+    largest_change,
     largest_move,
 )
 from user_activity_trends.segmentation.trends import count_groups
@@ -107,3 +110,71 @@ def test_where_too_little_is_known_nothing_is_refused(
     successes: list[float], trials: list[float]
 ) -> None:
     assert homogeneity(np.array(successes, float), np.array(trials, float)) == 1
+
+
+# --- changes of the overall conversion ---------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("successes", "trials", "low", "high"),
+    [
+        # Newcombe 1998, Statistics in Medicine 17, 873-890, table II, method 10.
+        ([48, 56], [80, 70], -0.3339, -0.0524),
+        ([3, 9], [10, 10], -0.8090, -0.1705),
+        ([2, 6], [7, 7], -0.8062, -0.0582),
+        ([0, 5], [29, 56], -0.1926, 0.0381),
+        ([0, 0], [20, 10], -0.2775, 0.1611),
+        ([0, 10], [10, 10], -1.0, -0.6075),
+    ],
+)
+def test_the_interval_of_a_difference_is_the_published_one(
+    successes: list[int], trials: list[int], low: float, high: float
+) -> None:
+    """The table has the first minus the second."""
+    found = difference_interval(np.array(successes), np.array(trials))
+
+    assert found == pytest.approx((-high, -low), abs=5e-5)
+
+
+def converting(*cells: tuple[str, int, int]) -> pd.DataFrame:
+    """Return trends of one segment: period, sessions, conversions."""
+    table = pd.DataFrame(cells, columns=["period", "sessions", "conversions"])
+    return table.assign(segment=1, segment_name="all")
+
+
+def test_a_period_of_two_sessions_makes_no_change() -> None:
+    table = converting(("a", 1000, 100), ("b", 2, 2), ("c", 1000, 100), ("d", 1000, 200))
+
+    found = largest_change(split_changes(table), table)
+
+    assert found is not None
+    assert (found.period_from, found.period_to, found.clear) == ("c", "d", True)
+    assert (found.before, found.after, found.change) == pytest.approx((0.1, 0.2, 0.1))
+    assert (found.mix, found.rate) == pytest.approx((0, 0.1))
+
+
+def test_a_sure_change_goes_before_a_larger_one_within_chance() -> None:
+    table = converting(("a", 10_000, 1_000), ("b", 10_000, 1_500), ("c", 30, 7))
+
+    found = largest_change(split_changes(table), table)
+
+    assert found is not None
+    assert (found.period_to, found.clear) == ("b", True)
+
+
+def test_nothing_but_small_periods_make_no_change() -> None:
+    table = converting(("a", 29, 1), ("b", 40, 9), ("c", 29, 1))
+
+    assert largest_change(split_changes(table), table) is None
+    assert largest_change(split_changes(table)[:0], table) is None
+
+
+def test_in_noise_nearly_no_change_is_clear() -> None:
+    clear = 0
+    for seed in range(200):
+        conversions = np.random.default_rng(seed).binomial(1_000, 0.15, 12)
+        table = converting(*((m, 1_000, int(n)) for m, n in zip(MONTHS, conversions, strict=True)))
+        found = largest_change(split_changes(table), table)
+        clear += found is not None and found.clear
+
+    assert clear <= 18

@@ -12,7 +12,7 @@ from user_activity_trends.charts.figure import Figure, Layout, Trace
 from user_activity_trends.charts.rows import Row, is_missing, rows_of
 from user_activity_trends.charts.segments import label
 from user_activity_trends.charts.wording import count, percent, points
-from user_activity_trends.segmentation.moves import largest_move
+from user_activity_trends.segmentation.moves import Change, largest_change, largest_move
 from user_activity_trends.segmentation.trends import LEAST_SESSIONS
 
 NO_PERIOD = "columns.period is not set in parameters.yml; name the column that says when"
@@ -418,12 +418,6 @@ def changes(
         rate.append(
             (start + (end - start) * 0.64, level + 100 * row["mix"], 100 * row["rate"], told)
         )
-    largest = max(rows_of(conversion_changes), key=lambda row: abs(float(row["change"])))
-    title = (
-        f"Largest change of conversion: {text.shortened(largest['period_from'])} to "
-        f"{text.shortened(largest['period_to'])}, {points(largest['change'])}; the mix of "
-        f"segments makes {points(largest['mix'])} of it, their rates {points(largest['rate'])}"
-    )
     levels: Trace = {
         "type": "scatter",
         "mode": "markers",
@@ -480,7 +474,27 @@ def changes(
         "hoverinfo": "skip",
         "showlegend": False,
     }
-    return figure.drawn(title, [joints, *steps, levels], layout)
+    return figure.drawn(
+        _changes_title(largest_change(conversion_changes, trends)), [joints, *steps, levels], layout
+    )
+
+
+def _changes_title(found: Change | None) -> str:
+    if found is None:
+        return (
+            f"Changes of conversion: under {LEAST_SESSIONS} sessions in one of any two periods, "
+            "too few to tell a change"
+        )
+    start, end = text.shortened(found.period_from), text.shortened(found.period_to)
+    if not found.clear:
+        return (
+            f"No clear change of conversion: the largest, {start} to {end}, "
+            f"{points(found.change)}, is within chance"
+        )
+    return (
+        f"Largest change of conversion: {start} to {end}, {points(found.change)}; the mix of "
+        f"segments makes {points(found.mix)} of it, their rates {points(found.rate)}"
+    )
 
 
 def _steps(

@@ -8,9 +8,10 @@ from typing import Any
 import pandas as pd
 
 from user_activity_trends.charts.rows import is_missing, rows_of
-from user_activity_trends.charts.trends import NO_PERIOD, overall_rates
+from user_activity_trends.charts.trends import NO_PERIOD
 from user_activity_trends.charts.wording import NONE, count, percent, points, sentence, some
-from user_activity_trends.segmentation.moves import largest_move
+from user_activity_trends.segmentation.moves import largest_change, largest_move
+from user_activity_trends.segmentation.trends import LEAST_SESSIONS
 from user_activity_trends.sessions.columns import ColumnsParams
 
 
@@ -88,27 +89,33 @@ def what_changed(changes: pd.DataFrame, trends: pd.DataFrame, columns: ColumnsPa
             f"The share of segment {share.segment} {moved}: {percent(share.before)} in "
             f"{share.period_from}, {percent(share.after)} in {share.period_to}."
         )
-    if not changes.empty:
-        row = rows_of(changes)[int(changes["change"].abs().to_numpy().argmax())]
-        rates = overall_rates(trends)
+    found = largest_change(changes, trends)
+    if found:
+        start, end = found.period_from, found.period_to
+        within = "" if found.clear else ", which is within chance"
         told.insert(
             0,
-            f"From {row['period_from']} to {row['period_to']} the conversion of all sessions went "
-            f"from {percent(rates[row['period_from']])} to {percent(rates[row['period_to']])}: "
-            f"{points(row['mix'])} because segments grew or shrank (mix), {points(row['rate'])} "
+            f"From {start} to {end} the conversion of all sessions went from "
+            f"{percent(found.before)} to {percent(found.after)}{within}: "
+            f"{points(found.mix)} because segments grew or shrank (mix), {points(found.rate)} "
             "because segments converted more or less (rate).",
         )
         told.append("These are differences between periods; nothing here claims a season.")
-        unit = f"of conversion, {row['period_from']} to {row['period_to']}"
+        unit = f"of conversion, {start} to {end}" + ("" if found.clear else ": within chance")
         return Answer(
-            "what-changed", question, points(row["change"]), unit, tuple(told), link, link_text
+            "what-changed", question, points(found.change), unit, tuple(told), link, link_text
         )
     if columns.period is None or trends.empty:
         told = [f"The sessions have no period: {NO_PERIOD}."]
     elif len(set(trends["period"])) == 1:
         told = ["There is one period only: nothing to compare it with."]
-    else:
+    elif columns.outcome is None:
         told.append("Conversion is not known: columns.outcome is not set.")
+    else:
+        told.append(
+            f"One of any two periods has under {LEAST_SESSIONS} sessions: too few to tell a "
+            "change of conversion."
+        )
     figure = NONE if share is None else points(share.after - share.before)
     unit = (
         "no change to tell"

@@ -2,11 +2,13 @@
 
 import math
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from user_activity_trends.segmentation.profiles import Z, wilson_intervals
 from user_activity_trends.segmentation.trend_tests import holm
 from user_activity_trends.segmentation.trends import LEAST_SESSIONS
 
@@ -75,6 +77,84 @@ def largest_move(trends: pd.DataFrame, measure: str) -> Move | None:
             )
         )
     return max(moves, key=lambda one: (one.clear, abs(one.after - one.before)), default=None)
+
+
+@dataclass(frozen=True)
+class Change:
+    """How the conversion of all sessions went from one period to the next, and why."""
+
+    period_from: str
+    period_to: str
+    before: float
+    after: float
+    change: float
+    mix: float
+    rate: float
+    clear: bool
+    """Whether it is more than chance, given how many pairs of periods were looked at."""
+
+
+def largest_change(changes: pd.DataFrame, trends: pd.DataFrame) -> Change | None:
+    """Find the largest change of the overall conversion from one period to the next.
+
+    Args:
+        changes: ``conversion_changes``.
+        trends: ``segment_trends``, of the same periods.
+
+    Returns:
+        The largest clear change; if there is none, the largest of the others;
+        pairs with a period of under 30 sessions do not count. A change is clear
+        where the interval of the difference, with its error shared among the
+        pairs (Bonferroni), does not hold 0. None if no pair counts.
+    """
+    if changes.empty:
+        return None
+    sums = trends.groupby("period", sort=False)[["conversions", "sessions"]].sum()
+    enough = sums.index[sums["sessions"] >= LEAST_SESSIONS]
+    pairs = changes[changes["period_from"].isin(enough) & changes["period_to"].isin(enough)]
+    z = NormalDist().inv_cdf(1 - ALPHA / 2 / max(1, len(pairs)))
+    found = []
+    for row in pairs.to_dict("records"):
+        ends = sums.loc[[row["period_from"], row["period_to"]]]
+        conversions, sessions = ends["conversions"].to_numpy(), ends["sessions"].to_numpy()
+        low, high = difference_interval(conversions, sessions, z)
+        found.append(
+            Change(
+                period_from=str(row["period_from"]),
+                period_to=str(row["period_to"]),
+                before=float(conversions[0] / sessions[0]),
+                after=float(conversions[1] / sessions[1]),
+                change=float(row["change"]),
+                mix=float(row["mix"]),
+                rate=float(row["rate"]),
+                clear=low > 0 or high < 0,
+            )
+        )
+    return max(found, key=lambda one: (one.clear, abs(one.change)), default=None)
+
+
+def difference_interval(
+    successes: NDArray[np.integer], trials: NDArray[np.integer], z: float = Z
+) -> tuple[float, float]:
+    """Return the interval of the second of two rates minus the first.
+
+    It is made of the score limits of the two (Newcombe 1998, Statistics in
+    Medicine 17, 873-890, method 10).
+
+    Args:
+        successes: How many of the trials of each succeeded.
+        trials: How many trials each had.
+        z: Point of the standard normal distribution; by default that for 95 %.
+
+    >>> numbers = difference_interval(np.array([48, 56]), np.array([80, 70]))
+    >>> [round(limit, 4) for limit in numbers]
+    [0.0524, 0.3339]
+    """
+    low, high = wilson_intervals(successes, trials, z)
+    first, second = successes / trials
+    below = math.hypot(second - low[1], high[0] - first)
+    above = math.hypot(high[1] - second, first - low[0])
+    return float(second - first - below), float(second - first + above)
 
 
 def homogeneity(successes: NDArray[np.float64], trials: NDArray[np.float64]) -> float:
