@@ -89,8 +89,8 @@ def votes(k: int | None) -> Votes:
             "consensus",
             VOTES,
             (
-                "most criteria vote for it; other criteria: elbow 3, silhouette 2, "
-                "davies-bouldin 5, calinski-harabasz 2."
+                "the largest weighted vote (the two reproducibility criteria count twice); other "
+                "criteria: elbow 3, silhouette 2, davies-bouldin 5, calinski-harabasz 2."
             ),
         ),
     ],

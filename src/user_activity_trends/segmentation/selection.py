@@ -122,8 +122,8 @@ def choose(
         votes: What each criterion says.
         counts: The cluster counts that were tried.
         method: ``elbow`` and ``silhouette`` follow that criterion; ``consensus``
-            takes the k with the most votes, where ``stability`` and
-            ``prediction_strength``, which saw the sessions vary, have two each
+            takes the k with the largest weighted vote: ``stability`` and
+            ``prediction_strength``, which saw the sessions vary, count twice
             (of equals their k, else the smallest); ``fixed`` takes ``n_clusters``.
         n_clusters: k for ``fixed``.
         fallback: Method to use if there is no elbow.

@@ -44,7 +44,7 @@ def _choice(found: Findings) -> str:
     reason = {
         "elbow": f"the curve for k = {found.counts[0]}..{found.counts[-1]} bends most there",
         "silhouette": "the silhouette is highest there",
-        "consensus": "most criteria vote for it",
+        "consensus": ("the largest weighted vote (the two reproducibility criteria count twice)"),
         "fixed": "clustering.selection.n_clusters says so",
     }[found.method]
     start = f"k = {found.k}: {reason}"
