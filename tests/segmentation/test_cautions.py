@@ -6,6 +6,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from user_activity_trends.segmentation.cautions import (
+    auc_error,
     calendar_artefacts,
     dominant_features,
     lopsided_scores,
@@ -107,7 +108,48 @@ def test_a_feature_that_nearly_tells_the_outcome_is_named_in_either_direction(
     assert (found.kind, found.about) == ("outcome_proxy", "telling")
     assert found.message.startswith("telling nearly tells bought by itself (area")
     apart = 0.5 + abs(rank_auc(features["telling"], outcome) - 0.5)
-    assert f"ROC curve {apart:.2f}," in found.message
+    assert f"ROC curve {apart:.2f}, 95% interval from 0.8" in found.message
+    assert "may be measured after bought or with it" in found.message
+
+
+def told(yes: int, no: int, apart: float = 9.0) -> list[str]:
+    """Return what is named where so many sessions have the outcome, and their values differ so."""
+    draw = np.random.default_rng(7)
+    outcome = pd.Series(np.repeat([True, False], [yes, no]), name="bought")
+    feature = draw.normal(size=yes + no) + apart * outcome
+    return [one.about for one in outcome_proxies(pd.DataFrame({"x": feature}), outcome)]
+
+
+@pytest.mark.parametrize(
+    ("yes", "no", "named"), [(29, 500, []), (500, 29, []), (30, 500, ["x"]), (500, 30, ["x"])]
+)
+def test_a_proxy_needs_thirty_sessions_of_either_kind(yes: int, no: int, named: list[str]) -> None:
+    assert told(yes, no) == named
+
+
+@pytest.mark.parametrize(("sessions", "named"), [(40, []), (4_000, ["x"])])
+def test_a_proxy_must_be_no_accident(sessions: int, named: list[str]) -> None:
+    assert told(sessions, sessions, apart=1.3) == named
+
+
+def test_gaps_do_not_count_among_the_thirty() -> None:
+    outcome = pd.Series(np.repeat([True, False], [40, 500]))
+    feature = pd.Series(np.where(outcome, 9.0, 0.0))
+    feature[:11] = np.nan
+
+    assert outcome_proxies(pd.DataFrame({"x": feature}), outcome) == []
+
+
+def test_the_error_of_an_area_is_about_that_of_repeated_draws() -> None:
+    draw = np.random.default_rng(11)
+    outcome = pd.Series(np.repeat([True, False], [60, 240]))
+    areas = [
+        rank_auc(pd.Series(draw.exponential(size=300) * (1 + 5 * outcome)), outcome)
+        for _ in range(300)
+    ]
+
+    # The formula is exact for exponential values.
+    assert auc_error(float(np.mean(areas)), 60, 240) == pytest.approx(np.std(areas), rel=0.12)
 
 
 def nonzero_in(*months: str, share: float = 0.4) -> pd.Series:
