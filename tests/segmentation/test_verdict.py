@@ -218,7 +218,27 @@ def test_without_resamples_the_verdict_says_that_nothing_was_examined() -> None:
     assert "huffled" not in found
 
 
-def test_the_ranges_are_left_out_where_there_is_no_elbow() -> None:
-    found = in_words(replace(TESTED, votes=VOTES | {"elbow": None}, method="fixed"))
+@pytest.mark.parametrize(
+    ("permuted", "said"),
+    [
+        (
+            [4, 4, 5, None, 4],
+            (
+                "With each column shuffled by itself there is an elbow (4 in 3 of 5), so an elbow "
+                "by itself proves nothing."
+            ),
+        ),
+        ([None] * 5, "With each column shuffled by itself there is no elbow either."),
+    ],
+)
+def test_a_curve_without_an_elbow_is_said_to_have_none(
+    permuted: list[int | None], said: str
+) -> None:
+    no_elbow = VOTES | {"elbow": None}
 
-    assert "range" not in found
+    found = in_words(
+        replace(TESTED, votes=no_elbow, method="fixed", asked="fixed", permuted_elbows=permuted)
+    )
+
+    assert f"The curve for k = 1..10 has no elbow. {said} " in found
+    assert "ranges" not in found

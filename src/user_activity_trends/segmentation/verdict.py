@@ -70,7 +70,9 @@ _NAMES = {
 
 
 def _ranges(found: Findings) -> str:
-    if len(found.elbow_ranges) < 2 or found.votes["elbow"] is None:  # noqa: PLR2004
+    if found.votes["elbow"] is None:
+        return f"The curve for k = {found.counts[0]}..{found.counts[-1]} has no elbow."
+    if len(found.elbow_ranges) < 2:  # noqa: PLR2004
         return ""
     elbows = [one["elbow"] for one in found.elbow_ranges]
     ranges = _listed([f"{one['k_min']}..{one['k_max']}" for one in found.elbow_ranges])
@@ -82,15 +84,14 @@ def _ranges(found: Findings) -> str:
 
 def _shuffled(found: Findings) -> str:
     count, tally = len(found.permuted_elbows), Counter(found.permuted_elbows)
-    found_any = count - tally[None]
     if not count:
         return ""
-    if not found_any:
-        return "With each column shuffled by itself there is no elbow."
-    del tally[None]
+    none = found.votes["elbow"] is None
+    if tally.pop(None, 0) == count:
+        return f"With each column shuffled by itself there is no elbow{' either' * none}."
     often = max(tally, key=lambda k: (tally[k], -(k or 0)))
     return (
-        "With each column shuffled by itself there is an elbow as well "
+        f"With each column shuffled by itself there is an elbow{' as well' * (not none)} "
         f"({often} in {tally[often]} of {count}), so an elbow by itself proves nothing."
     )
 
