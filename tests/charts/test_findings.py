@@ -204,7 +204,7 @@ def test_shares_state_the_largest_clear_move() -> None:
     first = traces(figure)[0]
     assert first["y"] == [None, 80, 50, None, 60]
     assert first["connectgaps"] is False
-    assert first["error_y"]["array"] == pytest.approx([0, 2, 2, 0, 2])
+    assert first["error_y"]["array"] == [None, *[pytest.approx(2)] * 2, None, pytest.approx(2)]
 
 
 def test_conversions_state_the_largest_clear_move() -> None:
@@ -243,11 +243,51 @@ def test_a_share_of_under_30_sessions_is_no_finding() -> None:
     )
 
 
+def test_a_share_of_under_30_sessions_is_grey_and_has_no_interval() -> None:
+    table = counted(MOVING | {"Apr": [(1, 0), (28, 0)]})
+    first, second = traces(trends.shares(table, CALENDAR))
+    for line, colour, share in ((first, "#0072B2", 1 / 29), (second, "#D55E00", 28 / 29)):
+        assert line["marker"]["color"] == [colour, colour, colour, "#7A7A7A", colour]
+        assert line["y"][3] == pytest.approx(100 * share)
+        assert line["error_y"]["array"][3] is line["error_y"]["arrayminus"][3] is None
+        assert "no interval: under 30 sessions in the period" in line["hovertext"][3]
+        assert "no interval" not in line["hovertext"][1]
+
+
+def test_a_share_of_under_30_sessions_has_no_cell_among_many_segments() -> None:
+    table = counted({"Feb": [(40, 4)] * 9, "Mar": [(3, 1)] * 9})
+    (grid,) = traces(trends.shares(table, CALENDAR))
+    assert grid["z"][0] == [None, pytest.approx(100 / 9), None, None, None]
+
+
+def test_one_large_period_is_no_finding_and_nothing_else_is_said() -> None:
+    table = counted({"Feb": [(900, 1), (800, 2)], "Mar": [(9, 1), (19, 2)]})
+    assert title(trends.shares(table, ["Feb", "Mar"])) == (
+        "Share of the sessions: fewer than two periods have 30 sessions or more, too few to tell "
+        "a move"
+    )
+
+
+def test_a_segment_of_under_30_sessions_says_so() -> None:
+    profiles = pd.DataFrame(
+        {
+            "segment": [1, 2],
+            "segment_name": ["a", "b"],
+            "sessions": [30, 3],
+            "share": [30 / 33, 3 / 33],
+        }
+    )
+    labels = [one for trace in traces(segments.sizes(profiles)) for one in trace["text"]]
+    assert [one.replace("\N{NO-BREAK SPACE}", " ") for one in labels] == [
+        *("30 · 90.9 %", "3 · 9.1 % · under 30 sessions")
+    ]
+
+
 def test_nothing_but_small_cells_is_no_finding() -> None:
     table = counted({"Feb": [(10, 1), (20, 2)], "Mar": [(9, 1), (19, 2)]})
     figure = trends.conversions(table, ["Feb", "Mar"], "Month")
     assert title(figure) == (
-        "Conversion: under 30 sessions in nearly every cell, too few to tell a move"
+        "Conversion: no segment has 30 sessions or more in two periods, too few to tell a move"
     )
 
 

@@ -266,6 +266,24 @@ def test_small_cells_are_grey_and_absent_periods_named() -> None:
     assert large[4].copied == "0.775"
 
 
+def test_a_share_of_a_small_period_is_grey() -> None:
+    planted = report(plant(sessions=60, periods=("Feb", "Mar", "Apr", "May")))
+    assert planted["segment_trends"]["share_low"].isna().all()
+    rows = tables.trends(planted["segment_trends"], ["Feb"]).rows
+    assert {row[4].muted for row in rows} == {True}
+
+
+def test_a_segment_of_three_sessions_has_no_rate_on_the_page() -> None:
+    planted = plant(segments=2)
+    profiles = planted["segment_profiles"]
+    profiles.loc[1, ["sessions", "outcome_rate", "ci_low", "ci_high"]] = [3, 1.0, 0.439, 1.0]
+    outline = Outline(report(planted)["report"])
+    assert "under 30 sessions, too few to tell how many convert" in outline.text
+    assert "43.9" not in outline.text
+    told = [cell.shown for cell in tables.profiles(profiles).rows[1]]
+    assert told[4:7] == [NONE] * 3
+
+
 @pytest.mark.parametrize(("segments", "width", "rows"), [(4, 14, 3), (5, 6, 15)])
 def test_features_of_many_segments_stand_below_each_other(
     segments: int, width: int, rows: int

@@ -189,6 +189,34 @@ def test_a_segment_that_two_periods_tell_of_has_no_test_of_its_conversion() -> N
     ]
 
 
+def test_a_period_of_under_thirty_sessions_tells_of_nothing() -> None:
+    table = growing()
+    small = trends({"f": [(1, 1), (28, 0)]})
+
+    found = find_trends(pd.concat([table, small]), [*CALENDAR, "f"])
+
+    pd.testing.assert_frame_equal(found, find_trends(table, CALENDAR))
+
+
+def test_a_cell_of_under_thirty_sessions_does_not_tell_of_conversion() -> None:
+    table = pd.concat([growing(), trends({"f": [(29, 29), (971, 9)]})])
+
+    found = find_trends(table, [*CALENDAR, "f"]).set_index(["segment", "measure"])["periods"]
+
+    assert found.to_dict() == {
+        (1, "share"): 6,
+        (1, "conversion_rate"): 5,
+        (2, "share"): 6,
+        (2, "conversion_rate"): 6,
+    }
+
+
+def test_a_segment_of_under_thirty_sessions_has_no_test() -> None:
+    counts = {period: [(500, 50), (5, 1)] for period in CALENDAR}
+
+    assert find_trends(trends(counts), CALENDAR)["segment"].tolist() == [1, 1]
+
+
 def test_without_an_outcome_only_shares_are_tested() -> None:
     found = find_trends(growing().drop(columns="conversions"), CALENDAR)
 

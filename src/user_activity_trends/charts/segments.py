@@ -11,6 +11,7 @@ from user_activity_trends.charts.figure import Figure, Layout, Trace
 from user_activity_trends.charts.rows import Row, rows_of
 from user_activity_trends.charts.wording import count, minus, number, percent, sentence, some
 from user_activity_trends.segmentation.naming import readable
+from user_activity_trends.segmentation.trends import LEAST_SESSIONS
 
 SAMPLE = 2_000
 """Sessions on the map: more would hide each other."""
@@ -51,7 +52,11 @@ def sizes(profiles: pd.DataFrame) -> Figure:
     traces, names = figure.bars(
         names=[label(row["segment"], row["segment_name"], WIDE) for row in rows],
         values=[int(row["sessions"]) for row in rows],
-        labels=[f"{count(row['sessions'])} · {percent(row['share'])}" for row in rows],
+        labels=[
+            f"{count(row['sessions'])} · {percent(row['share'])}"
+            + (f" · under {LEAST_SESSIONS} sessions" if row["sessions"] < LEAST_SESSIONS else "")
+            for row in rows
+        ],
         hovers=[
             text.lines(
                 text.literal(f"{row['segment']} · {row['segment_name']}"),

@@ -73,9 +73,12 @@ def _moves(trends: pd.DataFrame, column: str, what: str) -> str:
         return f"{what} in the one period, {text.shortened(present[0])}: nothing to compare it with"
     found = largest_move(trends, column)
     if found is None:
-        return (
-            f"{what}: under {LEAST_SESSIONS} sessions in nearly every cell, too few to tell a move"
+        few = (
+            f"fewer than two periods have {LEAST_SESSIONS} sessions or more"
+            if column == "share"
+            else f"no segment has {LEAST_SESSIONS} sessions or more in two periods"
         )
+        return f"{what}: {few}, too few to tell a move"
     if found.before == found.after:
         return f"{what} of each segment is the same in every period"
     start, end = text.shortened(found.period_from), text.shortened(found.period_to)
@@ -148,20 +151,25 @@ def _through_time(
 def _line(
     found: Sequence[tuple[float, Row | None]], style: palette.Style, measure: _Measure
 ) -> Trace:
-    values, above, below = [], [], []
+    values: list[float | None] = []
+    above: list[float | None] = []
+    below: list[float | None] = []
+    colours: list[str] = []
     for _, row in found:
         value, low, high = (
             (None if row is None or is_missing(row[name]) else 100 * float(row[name]))
             for name in (measure.value, measure.low, measure.high)
         )
         values.append(value)
-        above.append(0 if value is None or high is None else high - value)
-        below.append(0 if value is None or low is None else value - low)
-    known = next(row for _, row in found if row)
+        above.append(None if value is None or high is None else high - value)
+        below.append(None if value is None or low is None else value - low)
+        few = value is not None and low is None
+        colours.append(palette.NEUTRAL if few else style.colour)
+    named = next(row for _, row in found if row)
     return {
         "type": "scatter",
         "mode": "lines+markers",
-        "name": label(known["segment"], known["segment_name"]),
+        "name": label(named["segment"], named["segment_name"]),
         "x": [round(at, 4) for at, _ in found],
         "y": values,
         "connectgaps": False,
@@ -175,7 +183,11 @@ def _line(
             "color": style.colour,
         },
         "line": {"color": style.colour, "dash": style.dash, "width": 2},
-        "marker": {"color": style.colour, "symbol": style.symbol, "size": 9},
+        "marker": {
+            "color": colours if palette.NEUTRAL in colours else style.colour,
+            "symbol": style.symbol,
+            "size": 9,
+        },
         "hovertext": ["" if row is None else _told(row, measure) for _, row in found],
         "hoverinfo": "text",
     }
@@ -191,7 +203,10 @@ def _told(row: Row, measure: _Measure) -> str:
         parts.append(f"no rate: {count(row['sessions'])} sessions, under {LEAST_SESSIONS}")
     else:
         told = percent(value)
-        parts.append(told if is_missing(low) else f"{told} ({percent(low)} to {percent(high)})")
+        interval = f" ({percent(low)} to {percent(high)})"
+        parts.append(told + ("" if is_missing(low) else interval))
+        if is_missing(low):
+            parts.append(f"no interval: under {LEAST_SESSIONS} sessions in the period")
         if measure is _CONVERSION:
             parts.append(f"{count(row['conversions'])} of {count(row['sessions'])} sessions")
         else:
@@ -337,7 +352,7 @@ def _grid(trends: pd.DataFrame, calendar: Sequence[str], measure: _Measure, titl
     for segment in segments:
         found = [cells.get((segment, period)) for period in calendar]
         known = [
-            None if row is None or is_missing(row[measure.value]) else 100 * row[measure.value]
+            None if row is None or is_missing(row[measure.low]) else 100 * row[measure.value]
             for row in found
         ]
         values.append(known)

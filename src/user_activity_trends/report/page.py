@@ -64,8 +64,9 @@ _HOW: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "shares_chart": (
         (
-            "Each period's sessions by segment; bars are 95 % intervals, grey bands periods "
-            "without sessions."
+            "Each period's sessions by segment; bars are 95 % intervals; grey marks are periods of "
+            f"under {LEAST_SESSIONS} sessions, too few for one; grey bands periods without "
+            "sessions."
         ),
         ("segment_trends",),
     ),
@@ -283,7 +284,9 @@ def _told(
 
 def _segment(row: dict[str, Any]) -> _Segment:
     told = f"{count(row['sessions'])} sessions, {percent(row['share'])}"
-    if "outcome_rate" in row:
+    if "outcome_rate" in row and row["sessions"] < LEAST_SESSIONS:
+        told += f"; under {LEAST_SESSIONS} sessions, too few to tell how many convert"
+    elif "outcome_rate" in row:
         told += (
             f"; {percent(row['outcome_rate'])} convert "
             f"({percent(row['ci_low'])} to {percent(row['ci_high'])})"

@@ -83,7 +83,9 @@ def profiles(table: pd.DataFrame) -> Table:
             _number(row["share"], percent),
         ]
         if with_outcome:
-            cells += [_number(row[name], percent) for name in ("outcome_rate", "ci_low", "ci_high")]
+            few = row["sessions"] < LEAST_SESSIONS
+            rates = ("outcome_rate", "ci_low", "ci_high")
+            cells += [_number(None if few else row[name], percent) for name in rates]
         cells += [
             _number(row["stability"], "{:.2f}".format),
             _text(row["rule"]),
@@ -105,7 +107,8 @@ def profiles(table: pd.DataFrame) -> Table:
         rows,
         source("segment_profiles"),
         note="Precision: of the sessions that fulfil the rule, how many are in the segment. "
-        "Recall: of the segment's sessions, how many fulfil it. Intervals: Wilson, 95 %.",
+        "Recall: of the segment's sessions, how many fulfil it. Intervals: Wilson, 95 %; a "
+        f"segment of under {LEAST_SESSIONS} sessions has no rate here, but in the file.",
     )
 
 
@@ -252,7 +255,7 @@ def _counted(row: dict[str, Any], *, with_outcome: bool) -> list[Cell]:
     few = row["sessions"] < LEAST_SESSIONS
     cells = [
         _number(row["sessions"], count, muted=few),
-        _number(row["share"], percent),
+        _number(row["share"], percent, muted=is_missing(row["share_low"])),
         _interval(row["share_low"], row["share_high"]),
     ]
     if with_outcome:

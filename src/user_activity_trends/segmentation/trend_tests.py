@@ -6,6 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from user_activity_trends.segmentation.trends import LEAST_SESSIONS
+
 LEAST_PERIODS = 3
 """Two points always lie on a line."""
 
@@ -31,7 +33,10 @@ def find_trends(trends: pd.DataFrame, calendar: Sequence[str]) -> pd.DataFrame:
 
     Returns:
         One row a segment and measure (``share``, ``conversion_rate``) that at
-        least three periods tell of: ``segment``, ``segment_name``, ``measure``,
+        least three periods tell of; a period of under 30 sessions does not tell
+        of shares, nor one with under 30 of the segment's sessions of its
+        conversion, nor anything of a segment of under 30 sessions: ``segment``,
+        ``segment_name``, ``measure``,
         ``periods`` (how many), ``change_per_period`` (slope of the line fitted
         to the shares, each period weighted by its sessions), ``effect_size``
         (z / sqrt(sessions), which is the correlation of period and outcome, from
@@ -48,8 +53,8 @@ def find_trends(trends: pd.DataFrame, calendar: Sequence[str]) -> pd.DataFrame:
         if "conversions" in one.columns:
             measures["conversion_rate"] = (one["conversions"].to_numpy(np.float64), sessions)
         for measure, (successes, trials) in measures.items():
-            told = trials > 0
-            if told.sum() >= LEAST_PERIODS:
+            told = trials >= LEAST_SESSIONS
+            if told.sum() >= LEAST_PERIODS and sessions.sum() >= LEAST_SESSIONS:
                 found = cochran_armitage(successes[told], trials[told], scores[told])
                 rows.append((segment, name, measure, int(told.sum()), *found))
     table = pd.DataFrame(rows, columns=list(_TYPES)).astype(_TYPES)
