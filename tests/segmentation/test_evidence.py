@@ -115,7 +115,7 @@ def test_of_many_sessions_some_are_examined(monkeypatch: pytest.MonkeyPatch) -> 
     assert known.examined == 100
     assert curve["permuted_sse"].notna().all()
     assert known.sizes[3] == [120, 80, 40]
-    assert curve["permuted_sse"][0] == pytest.approx(curve["sse"][0], rel=0.3)
+    assert curve["permuted_sse"][0] == pytest.approx(curve["sse"][0], rel=1e-12)
     assert curve["stability_mean"][2] == pytest.approx(1, abs=0.03)
 
 
@@ -127,3 +127,13 @@ def test_very_few_sessions_are_not_called_one_cloud(sessions: int) -> None:
 
     shares = {"x": 0.5, "y": 0.5}
     assert judge(curve, known.reference_silhouettes, known.sizes, shares).counts is None
+
+
+def test_a_sample_without_spread_has_no_sum_of_squares(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evidence, "COMPARED_ROWS", 4)
+    points = np.zeros((400, 2))
+    points[0] = 1
+
+    curve, _ = gathered(points, 1, k_max=2)
+
+    assert curve["permuted_sse"].to_list() == [0, 0]

@@ -86,7 +86,9 @@ def gather(
     permuted = references.permuted_curves(some, counts, random_state)
     correlated = references.correlated_curves(some, counts, random_state)
     means = pd.concat(permuted).groupby("k").mean()
-    means["sse"] *= len(scaled) / len(some)
+    # One cluster has the same sum of squares, shuffled or not.
+    own = len(some) * some.var(axis=0).sum()
+    means["sse"] *= len(scaled) * spread.sum() / own if own else 1
     curve["stability_mean"] = curve["k"].map({k: one.ari.mean() for k, one in stable.items()})
     curve["stability_min"] = curve["k"].map({k: one.ari.min() for k, one in stable.items()})
     curve["prediction_strength"] = curve["k"].map(strength)
