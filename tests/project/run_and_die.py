@@ -24,6 +24,7 @@ import pandas as pd
 from kedro.framework.project import settings
 from kedro.framework.startup import bootstrap_project
 from kedro.io import CatalogProtocol
+from plotly.basedatatypes import BaseFigure
 
 from user_activity_trends.files import atomic
 
@@ -74,6 +75,8 @@ def _die_replacing(target: str) -> None:
 def _fingerprint(value: Any) -> str:
     if isinstance(value, pd.DataFrame):
         content = value.to_json(orient="split", double_precision=15).encode()
+    elif isinstance(value, BaseFigure):
+        content = value.to_json().encode()
     elif isinstance(value, dict):
         content = json.dumps(value).encode()
     else:

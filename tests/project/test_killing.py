@@ -16,7 +16,11 @@ import pytest
 import yaml
 
 PROJECT = Path(__file__).resolve().parents[2]
-CATALOG = yaml.safe_load((PROJECT / "conf/base/catalog.yml").read_text(encoding="utf-8"))
+CATALOG = {
+    name: dataset
+    for file in sorted((PROJECT / "conf/base").glob("catalog*.yml"))
+    for name, dataset in yaml.safe_load(file.read_text(encoding="utf-8")).items()
+}
 OUTPUTS = {
     name: dataset
     for name, dataset in CATALOG.items()
@@ -112,6 +116,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
             "sessions_file": str(folder / f"{which}.csv"),
             "new_sessions_file": str(folder / f"{which}_new.csv"),
             "clustering": fixed,
+            "columns": {"user": "Region"},  # any column, so that there are moves
         }
 
     old, new = params("old", 3), params("new", 2)
