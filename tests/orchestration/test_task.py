@@ -433,7 +433,7 @@ def test_one_task_a_node_writes_the_same(
     tmp_path: Path, plain: dict[PurePosixPath, bytes], plain_root: Path
 ) -> None:
     nodes = [node.name for node in pipelines["training"].nodes]
-    assert len(nodes) == 11
+    assert len(nodes) == 27
 
     for node in nodes:
         _run(tmp_path, namespace=None, nodes=[node])

@@ -32,7 +32,7 @@ def test_the_base_recipe_finds_the_published_segments(
     assert done.code == 0, done.err
     assert "synthetic" not in done.err
     choice = json.loads(_only(data_root, "cluster_choice.json").read_text(encoding="utf-8"))
-    assert (choice["k"], choice["method"], choice["restarts"]) == (3, "elbow", 10)
+    assert (choice["k"], choice["method"], choice["restarts"]["sweep"]) == (3, "elbow", 10)
 
     curve = pd.read_csv(_only(data_root, "elbow_curve.csv"))
     assert curve["k"].tolist() == list(range(1, 11))

@@ -61,6 +61,11 @@ def draw_changes(
     return trends.changes(conversion_changes, segment_trends, calendar, columns.period)
 
 
-def draw_quality(data_quality: dict[str, Any]) -> Figure:
-    """Draw how many rows were accepted, and why the others were not."""
+def draw_quality(data_quality: dict[str, Any], segment_profiles: pd.DataFrame) -> Figure:  # noqa: ARG001
+    """Draw how many rows were accepted, and why the others were not.
+
+    Args:
+        data_quality: What was read and refused.
+        segment_profiles: Not used: a run that stops before them draws nothing.
+    """
     return quality.quality(data_quality)

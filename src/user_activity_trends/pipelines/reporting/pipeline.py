@@ -102,7 +102,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 charts.draw_quality,
-                inputs="data_quality",
+                inputs=["data_quality", "segment_profiles"],
                 outputs="quality_chart",
                 name="draw_quality",
             ),
