@@ -189,11 +189,29 @@ def test_stability_states_the_figures_and_who_does_better() -> None:
     assert title(choice.stability(curve, chosen, planted["segment_profiles"])) == (
         "k = 3: 30 resamples agree by 0.98 on average and 0.90 at worst, more than for any other k"
     )
-    curve.loc[curve["k"] == 2, "stability_mean"] = 0.99
+    curve.loc[curve["k"] == 2, "stability_mean"] = 0.995
     figure = choice.stability(curve, chosen, planted["segment_profiles"])
-    assert title(figure).endswith("; k = 2 is more reproducible, by 0.99")
+    assert title(figure).endswith("; k = 2 is more reproducible, with 0.99")
     bars = [one for one in traces(figure) if one.get("xaxis") == "x2"]
     assert [value for one in bars for value in one["x"]] == pytest.approx([0.85, 0.8, 0.75])
+
+
+@pytest.mark.parametrize("other", [0.971, 0.98, 0.9899])
+def test_what_is_as_reproducible_is_no_better_and_no_worse(other: float) -> None:
+    planted = plant(segments=3)
+    curve = planted["elbow_curve"]
+    curve.loc[curve["k"] == 2, "stability_mean"] = other
+    figure = choice.stability(curve, planted["cluster_choice"], planted["segment_profiles"])
+    assert title(figure).endswith("and 0.90 at worst; no other k is more reproducible")
+
+
+def test_a_consensus_is_no_agreement_of_all() -> None:
+    planted = plant(segments=3)
+    chosen = planted["cluster_choice"] | {"method": "consensus"}
+    assert title(choice.elbow(planted["elbow_curve"], chosen)).startswith(
+        "Three segments, chosen by the largest weighted vote (stability and prediction strength "
+        "count twice): 5 of 6 criteria vote for 3"
+    )
 
 
 def test_shares_state_the_largest_clear_move() -> None:

@@ -22,12 +22,14 @@ CRITERIA = {
 METHODS = {
     "elbow": "the elbow",
     "silhouette": "the silhouette",
-    "consensus": "the consensus of all criteria",
+    "consensus": "the largest weighted vote (stability and prediction strength count twice)",
     "fixed": "the configuration",
 }
 NO_RESAMPLES = "clustering.stability.resamples is 0; a number such as 30 turns it on"
 GOOD_JACCARD = 0.75
 """From here on a segment counts as stable (Hennig 2007)."""
+ALIKE = 0.01
+"""Mean agreements that differ by no more are alike."""
 _NAMES = 38
 
 
@@ -330,6 +332,9 @@ def _stability_title(known: pd.DataFrame, choice: dict[str, Any], k: int) -> str
     mean, least = scores[k]["stability_mean"], scores[k]["stability_min"]
     best = max(scores, key=lambda one: float(scores[one]["stability_mean"]))
     title = f"k = {k}: {resamples} agree by {mean:.2f} on average and {least:.2f} at worst"
-    if best == k:
+    others = [float(row["stability_mean"]) for one, row in scores.items() if one != k]
+    if max(others, default=-1.0) < mean - ALIKE:
         return f"{title}, more than for any other k"
-    return f"{title}; k = {best} is more reproducible, by {scores[best]['stability_mean']:.2f}"
+    if max(others, default=-1.0) <= mean + ALIKE:
+        return f"{title}; no other k is more reproducible"
+    return f"{title}; k = {best} is more reproducible, with {max(others):.2f}"
