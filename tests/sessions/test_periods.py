@@ -9,7 +9,7 @@ import pytest
 from user_activity_trends.errors import SettingError
 from user_activity_trends.sessions import periods
 from user_activity_trends.sessions.columns import ColumnsParams, PeriodBin
-from user_activity_trends.sessions.periods import in_order, sort_categories
+from user_activity_trends.sessions.periods import has_known_order, in_order, sort_categories
 
 SHORT = [*calendar.month_abbr][1:]
 FULL = [*calendar.month_name][1:]
@@ -91,14 +91,46 @@ def test_months_between_the_first_and_the_last_are_told_as_the_others_are(
         ["Apr", "Feb", "spring"],  # as text: A, F, s
         ["Ja", "Ma"],
         ["Mai", "Okt"],
-        ["Q1 2026", "Q2 2025"],
-        ["2025-12", "2026-01"],
-        ["1", "10", "9", "a"],
+        ["1", "9", "10", "a"],
+        ["week 9", "week 10 (short)"],
         ["", "Jan"],
+        ["12/2025", "13/2024"],
+        ["02/01/2024", "03/01/2023"],
+        ["Q5 2024", "Q6 2023"],
+        ["2024-9", "Q1 2023"],
+        ["1 2 May"],
     ],
 )
-def test_other_names_are_sorted_as_text(labels: list[str]) -> None:
+def test_other_names_are_sorted_as_text_with_digits_as_numbers(labels: list[str]) -> None:
     assert in_order(shuffled(labels), columns()) == labels
+    assert has_known_order(labels, columns()) == (len(labels) == 1)
+    assert has_known_order(labels, columns(accepted=(*labels,)))
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        ["Nov 2024", "Dec 2024", "Jan 2025", "Feb 2025"],
+        ["2024 november", "2025 january", "2025 march"],
+        ["Nov-2024", "Jan-2025"],
+        ["Nov. 2024", "Jan. 2025"],
+        ["Nov2024", "Jan2025"],
+        ["11/2024", "12/2024", "1/2025", "02/2025"],
+        ["2024-9", "2024-10", "2025-1"],
+        ["2024/9", "2024/10"],
+        ["Q4 2024", "Q1 2025", "Q2 2025"],
+        ["2024Q4", "2025Q1"],
+        ["2024-Q4", "2025-Q1"],
+        ["W1", "W2", "W9", "W10"],
+        ["2024-W9", "2024-W10", "2025-W1"],
+        ["2025-12", "2026-01"],
+        ["2024-9-30", "2024-10-1"],
+        ["2024", "2025"],
+    ],
+)
+def test_periods_that_tell_their_year_or_number_are_in_its_order(labels: list[str]) -> None:
+    assert in_order(shuffled(labels), columns()) == labels
+    assert has_known_order(labels, columns())
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,10 @@
 """The order of periods, and which of them are absent."""
 
 import re
+import string
 from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
+from typing import Any
 
 from user_activity_trends.errors import SettingError
 from user_activity_trends.sessions.columns import ColumnsParams
@@ -17,6 +19,9 @@ _SHORTEST = 3
 MOST_PERIODS = 10_000
 """A calendar that would be longer has only the periods that occur: one of them is a slip."""
 
+_FIRST_YEAR = 1_000
+_DIGIT = "0"
+_PART = re.compile(r"[^\W\d_]+(?:[0-9](?![0-9]))?\.?|[0-9]+")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
 
@@ -34,7 +39,7 @@ def in_order(present: Iterable[str], columns: ColumnsParams) -> list[str]:
         Every day, week or month from the first to the last where the period is
         a date; else the accepted values in their order (any others last); else, where all are
         names of months, every month from the first to the last; else those
-        present, by number where all are numbers, as text otherwise.
+        present, as ``sort_categories`` sorts them.
 
     Raises:
         SettingError: The periods are not those of the setting.
@@ -63,21 +68,74 @@ def in_order(present: Iterable[str], columns: ColumnsParams) -> list[str]:
 
 
 def sort_categories(labels: Iterable[str], accepted: Sequence[str] = ()) -> list[str]:
-    """Sort values of a category: as accepted; else months by the calendar, numbers, or text.
+    """Sort values of a category: as accepted; else by the calendar, by number, or as text.
+
+    By the calendar go names of months, and months and quarters with their year
+    ("Nov 2024", "2024-9", "11/2024", "Q4 2024"). In text, digits count as numbers.
 
     >>> sort_categories(["10", "9"]), sort_categories(["b", "a", "c"], accepted=["c", "b"])
     (['9', '10'], ['c', 'b', 'a'])
     >>> sort_categories(["March", "January"])
     ['January', 'March']
+    >>> sort_categories(["Feb 2025", "Nov 2024"]), sort_categories(["W10", "W9"])
+    (['Nov 2024', 'Feb 2025'], ['W9', 'W10'])
     """
     found = sorted(set(labels))
     known = {label: place for place, label in enumerate(accepted)}
     if not known:
         known = _months(found)
-    numeric = all(_NUMBER.fullmatch(label) for label in found)
-    return sorted(
-        found, key=lambda label: (known.get(label, len(known)), float(label) if numeric else 0.0)
-    )
+    order, _ = _order([label for label in found if label not in known])
+    return sorted(found, key=lambda label: (known.get(label, len(known)), order.get(label, ())))
+
+
+def has_known_order(present: Iterable[str], columns: ColumnsParams) -> bool:
+    """Tell whether ``in_order`` sorts by more than the text of the periods.
+
+    >>> has_known_order(["spring", "summer"], ColumnsParams(period="when"))
+    False
+    """
+    values = columns.values.get(columns.period or "")
+    labels = sorted(set(present) - set(values.accepted if values else ()))
+    return bool(columns.period_bin or _months(labels)) or _order(labels)[1]
+
+
+def _order(labels: Sequence[str]) -> tuple[dict[str, tuple[Any, ...]], bool]:
+    """Return what labels are sorted by, and whether that is more than their text."""
+    if all(_NUMBER.fullmatch(label) for label in labels):
+        return {label: (float(label),) for label in labels}, True
+    dated = {label: _year_and_part(label) for label in labels}
+    known = {label: place for label, place in dated.items() if place is not None}
+    if len(known) == len(labels) and len({kind for kind, *_ in known.values()}) == 1:
+        return {label: tuple(place) for label, (_, *place) in known.items()}, True
+    keys = {label: _chunks(label) for label in labels}
+    shapes = {tuple(text for text, _ in chunks) for chunks in keys.values()}
+    # Where a year stands behind another number, that number goes before it by mistake.
+    numbers = ([one for text, one in chunks if text == _DIGIT] for chunks in keys.values())
+    late = any(one >= _FIRST_YEAR for found in numbers for one in found[1:])
+    return keys, len(labels) == 1 or (len(shapes) == 1 and not late)
+
+
+def _chunks(label: str) -> tuple[tuple[str, float], ...]:
+    """Split a label into texts and numbers; a number stands where a digit would."""
+    parts = [part for part in re.split("([0-9]+)", label) if part]
+    return tuple((_DIGIT, float(one)) if one[0] in string.digits else (one, 0.0) for one in parts)
+
+
+def _year_and_part(label: str) -> tuple[str, int, int] | None:
+    """Return whether a label is a month or a quarter, its year, and which; else None."""
+    parts = [part.lower() for part in _PART.findall(label)]
+    if len(parts) != 2:  # noqa: PLR2004
+        return None
+    for year, part in (parts, parts[::-1]):
+        if not re.fullmatch("[0-9]{4}", year):
+            continue
+        if quarter := re.fullmatch("q([1-4])", part):
+            return "quarter", int(year), int(quarter[1])
+        if re.fullmatch("[0-9]{1,2}", part) and 1 <= int(part) <= len(_MONTHS):
+            return "month", int(year), int(part)
+        if (month := _month(part)) is not None:
+            return "month", int(year), month + 1
+    return None
 
 
 def _months(labels: Sequence[str]) -> dict[str, int]:

@@ -162,6 +162,21 @@ def test_a_trend_knows_that_april_is_absent() -> None:
     assert found.loc[(2, "conversion_rate"), "effect_size"] == pytest.approx(0, abs=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("labels", "warnings"), [(("high", "low"), 1), (("Q1 2025", "Q4 2024"), 0)]
+)
+def test_periods_in_the_order_of_their_text_are_told_once(
+    labels: tuple[str, ...], warnings: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    planted = {(label, 1): (40, 4) for label in labels}
+
+    every_table(*tables(planted), COLUMNS.model_copy(update={"values": {}}))
+
+    said = [record.getMessage() for record in caplog.records]
+    assert len(said) == warnings
+    assert all("columns.values.month.accepted" in one and "'high'" in one for one in said)
+
+
 def test_moves_are_in_the_order_of_the_periods() -> None:
     segments = pd.DataFrame(
         {"session_id": [1, 2, 3, 4], "segment": [1, 2, 3, 2], "segment_name": [*"abcb"]}

@@ -48,6 +48,14 @@ def summarise_trends(
             columns.period,
             len(calendar),
         )
+    if not periods.has_known_order(present, columns):
+        logger.warning(
+            "periods of column %s, such as %r, are sorted by their text; if that is not their "
+            "order, list them in order in columns.values.%s.accepted",
+            columns.period,
+            calendar[0],
+            columns.period,
+        )
     counted = trends.count_groups(sessions, calendar, with_outcome=with_outcome)
     return counted.rename(columns={"group": "period"})
 
