@@ -354,7 +354,8 @@ def _summary(root: Path) -> dict[str, Any]:
     seconds = told.pop("seconds")
     spent = [value for stage, value in seconds.items() if stage != "total"]
     assert min(spent) > 0
-    assert seconds["total"] >= round(sum(spent), 3) - 0.01
+    # Each of up to 30 parts was rounded to a thousandth.
+    assert seconds["total"] >= round(sum(spent), 3) - 0.03
     run_id = told.pop("run_id")
     places = told.pop("results")
     assert all(Path(place).is_file() for place in places.values())
