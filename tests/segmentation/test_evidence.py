@@ -7,11 +7,15 @@ import pandas as pd
 import pytest
 
 from user_activity_trends.schemas import ElbowCurve
-from user_activity_trends.segmentation import evidence
+from user_activity_trends.segmentation import evidence, references
 from user_activity_trends.segmentation.evidence import Evidence, gather
 from user_activity_trends.segmentation.model import Matrix
 from user_activity_trends.segmentation.natural import judge
-from user_activity_trends.segmentation.references import correlated_curves, permuted_curves
+from user_activity_trends.segmentation.references import (
+    correlated_curves,
+    own_curve,
+    permuted_curves,
+)
 from user_activity_trends.segmentation.selection import collect_votes
 from user_activity_trends.segmentation.sweep import sweep
 
@@ -32,6 +36,11 @@ def gathered(points: Matrix, resamples: int, k_max: int = 5) -> tuple[pd.DataFra
     return gather(points, ["x", "y"], sweep(points, range(1, k_max + 1), 5, 0), resamples, 0)
 
 
+def natural(curve: pd.DataFrame, known: Evidence) -> list[int] | None:
+    silhouettes = known.own_silhouettes, known.reference_silhouettes
+    return judge(curve, *silhouettes, known.sizes, known.variance_shares).counts
+
+
 def test_the_planted_number_stands_out_in_everything() -> None:
     curve, known = gathered(planted(), 6)
 
@@ -40,13 +49,14 @@ def test_the_planted_number_stands_out_in_everything() -> None:
     votes = collect_votes(curve)
     assert votes["stability"] == votes["prediction_strength"] == 3
     assert (curve["stability_min"] <= curve["stability_mean"])[1:].all()
-    natural = judge(curve, known.reference_silhouettes, known.sizes, known.variance_shares)
-    assert natural.counts == [3]
+    assert natural(curve, known) == [3]
     assert curve["permuted_sse"][0] == pytest.approx(curve["sse"][0])
     assert curve["permuted_silhouette"][2] < curve["silhouette"][2] - 0.03
     assert known.sizes[3] == [120, 80, 40]
     assert {k: len(one) for k, one in known.jaccard.items()} == {2: 2, 3: 3, 4: 4, 5: 5}
-    assert [len(known.permuted_votes), known.resamples, known.examined] == [5, 6, 240]
+    assert [len(known.permuted_votes), known.resamples] == [5, 6]
+    assert known.references == {"permuted": 5, "drawn": 5}
+    assert set(known.samples.values()) == {240}
     assert list(known.permuted_votes[0]) == [
         *("elbow", "silhouette", "davies_bouldin", "calinski_harabasz"),
         *("stability", "prediction_strength"),
@@ -62,6 +72,16 @@ def test_the_reference_is_the_highest_silhouette_of_all_copies_of_both_kinds() -
     copies = [*permuted_curves(points, counts, 0), *correlated_curves(points, counts, 0)]
     highest = pd.concat(copies).groupby("k")["silhouette"].max()[[2, 3, 4, 5]]
     assert known.reference_silhouettes == highest.to_dict()
+
+
+def test_the_sessions_are_measured_again_as_the_references_are() -> None:
+    points = planted()
+
+    curve, known = gathered(points, 1)
+
+    own = own_curve(points, [1, 2, 3, 4, 5], 0).set_index("k")["silhouette"]
+    assert known.own_silhouettes == own[[2, 3, 4, 5]].to_dict()
+    assert known.own_silhouettes[3] == pytest.approx(curve["silhouette"][2])
 
 
 def test_the_jaccard_indices_are_in_the_order_of_size() -> None:
@@ -85,7 +105,10 @@ def test_without_resamples_the_columns_are_there_and_empty() -> None:
     assert curve[COLUMNS[6:]].isna().to_numpy().all()
     ElbowCurve.validate(curve)
     assert known == Evidence(
-        resamples=0, examined=0, sizes=known.sizes, variance_shares=known.variance_shares
+        resamples=0,
+        samples={"silhouette": 240},
+        sizes=known.sizes,
+        variance_shares=known.variance_shares,
     )
 
 
@@ -109,10 +132,21 @@ def test_of_many_sessions_some_are_examined(monkeypatch: pytest.MonkeyPatch) -> 
     points = planted()
     monkeypatch.setattr(evidence, "EXAMINED_ROWS", 100)
     monkeypatch.setattr(evidence, "COMPARED_ROWS", 60)
+    monkeypatch.setattr(evidence, "SILHOUETTE_ALL", 120)
+    monkeypatch.setattr(references, "CORRELATED_ROWS", 50)
+    monkeypatch.setattr(references, "SILHOUETTE_ROWS", 55)
 
     curve, known = gathered(points, 3)
 
-    assert known.examined == 100
+    assert known.samples == {
+        "silhouette": 3_000,
+        "stability": 100,
+        "prediction_strength": 60,
+        "permuted": 60,
+        "drawn": 50,
+        "permuted_silhouette": 55,
+        "drawn_silhouette": 50,
+    }
     assert curve["permuted_sse"].notna().all()
     assert known.sizes[3] == [120, 80, 40]
     assert curve["permuted_sse"][0] == pytest.approx(curve["sse"][0], rel=1e-12)
@@ -125,8 +159,8 @@ def test_very_few_sessions_are_not_called_one_cloud(sessions: int) -> None:
 
     curve, known = gathered(points, 2, k_max=sessions)
 
-    shares = {"x": 0.5, "y": 0.5}
-    assert judge(curve, known.reference_silhouettes, known.sizes, shares).counts is None
+    even = known.model_copy(update={"variance_shares": {"x": 0.5, "y": 0.5}})
+    assert natural(curve, even) is None
 
 
 def test_a_sample_without_spread_has_no_sum_of_squares(monkeypatch: pytest.MonkeyPatch) -> None:

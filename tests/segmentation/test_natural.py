@@ -11,6 +11,18 @@ SIZES = {1: [100], 2: [60, 40], 3: [40, 30, 30], 4: [25] * 4}
 SHARES = {"x": 0.7, "y": 0.3}
 
 
+def judged(
+    own: list[float],
+    strength: list[float],
+    sizes: dict[int, list[int]] = SIZES,
+    shares: dict[str, float] = SHARES,
+    references: dict[int, float] = REFERENCES,
+) -> Natural:
+    """Judge k = 2, 3, ..., whose full partitions are what the quick fits find."""
+    defined = {k: one for k, one in enumerate(own, start=2) if not np.isnan(one)}
+    return judge(curve(own, strength), defined, references, sizes, shares)
+
+
 def curve(silhouette: list[float], strength: list[float]) -> pd.DataFrame:
     return pd.DataFrame(
         {
@@ -35,7 +47,7 @@ def curve(silhouette: list[float], strength: list[float]) -> pd.DataFrame:
 def test_natural_is_a_k_that_is_clearer_than_every_reference_and_predictable(
     silhouette: list[float], strength: list[float], natural: list[int]
 ) -> None:
-    assert judge(curve(silhouette, strength), REFERENCES, SIZES, SHARES) == Natural(natural)
+    assert judged(silhouette, strength) == Natural(natural)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +64,7 @@ def test_a_few_outliers_set_aside_are_no_natural_group(
 ) -> None:
     sizes = SIZES | {2: [largest, 100 - largest]}
 
-    found = judge(curve([silhouette, 0.5, 0.5], [1.0] * 3), REFERENCES, sizes, SHARES)
+    found = judged([silhouette, 0.5, 0.5], [1.0] * 3, sizes)
 
     assert (found.counts, found.lopsided) == (natural, lopsided)
 
@@ -66,14 +78,14 @@ def test_a_few_outliers_set_aside_are_no_natural_group(
     ],
 )
 def test_groups_in_one_column_are_not_looked_for(shares: dict[str, float], hindrance: str) -> None:
-    found = judge(curve([0.5] * 3, [1.0] * 3), REFERENCES, SIZES, shares)
+    found = judged([0.5] * 3, [1.0] * 3, shares=shares)
 
     assert found.counts is None
     assert found.hindrance.startswith(hindrance)
 
 
 def test_a_column_of_nine_tenths_of_the_variance_leaves_room_for_others() -> None:
-    found = judge(curve([0.5] * 3, [1.0] * 3), REFERENCES, SIZES, {"x": 0.9, "y": 0.1})
+    found = judged([0.5] * 3, [1.0] * 3, shares={"x": 0.9, "y": 0.1})
 
     assert found == Natural([2, 3])
 
@@ -84,7 +96,15 @@ def test_a_column_of_nine_tenths_of_the_variance_leaves_room_for_others() -> Non
 def test_what_is_not_defined_is_not_examined(
     strength: list[float], references: dict[int, float]
 ) -> None:
-    found = judge(curve([0.5] * 3, strength), references, SIZES, SHARES)
+    found = judged([0.5] * 3, strength, references=references)
 
     assert found.counts is None
     assert "too few sessions" in found.hindrance
+
+
+def test_references_are_compared_with_what_was_fitted_like_them() -> None:
+    swept = curve([0.5, 0.2, 0.2], [1.0] * 3)
+
+    found = judge(swept, {2: 0.42, 3: 0.5, 4: 0.5}, REFERENCES, SIZES, SHARES)
+
+    assert found == Natural([3])

@@ -9,6 +9,7 @@ from user_activity_trends.segmentation.model import Matrix
 from user_activity_trends.segmentation.references import (
     correlated,
     correlated_curves,
+    own_curve,
     permuted,
     permuted_curves,
 )
@@ -105,6 +106,18 @@ def test_every_copy_has_a_curve_of_its_own(curves: object) -> None:
     again, other = (curves(points, [1, 2, 3], seed) for seed in (7, 8))  # type: ignore[operator]
     pd.testing.assert_frame_equal(found[4], again[4], check_exact=True)
     assert other[4]["sse"][2] != found[4]["sse"][2]
+
+
+def test_the_table_itself_has_a_curve_made_the_same_way() -> None:
+    centers = np.repeat([(0, 0), (9, 0), (0, 9)], 100, axis=0)
+    points = centers + np.random.default_rng(0).normal(size=centers.shape)
+
+    found = own_curve(points, [1, 3], 7)
+
+    full = sweep(points, [1, 3], 10, 0).curve
+    assert found["k"].to_list() == [1, 3]
+    assert found["sse"].to_list() == pytest.approx(full["sse"].to_list())
+    assert found["silhouette"][1] == pytest.approx(full["silhouette"][1])
 
 
 def test_shuffled_noise_is_like_the_noise() -> None:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from user_activity_trends.segmentation import references, stability
 from user_activity_trends.segmentation.fits import seed
 from user_activity_trends.segmentation.model import Matrix
+from user_activity_trends.segmentation.scores import SILHOUETTE_ALL, SILHOUETTE_ROWS
 from user_activity_trends.segmentation.selection import collect_votes
 from user_activity_trends.segmentation.sweep import Sweep
 
@@ -28,8 +29,8 @@ class Evidence(BaseModel):
 
     resamples: int
     """Bootstrap samples; 0: neither resamples nor references were made."""
-    examined: int
-    """Sessions from which resamples and references were made."""
+    samples: dict[str, int]
+    """Sessions on which each thing was measured."""
     sizes: dict[int, list[int]]
     """k: sessions in each cluster, the largest first."""
     variance_shares: dict[str, float]
@@ -38,6 +39,10 @@ class Evidence(BaseModel):
     """k: mean Jaccard index of each cluster, the largest cluster first."""
     permuted_votes: list[dict[str, int | None]] = []
     """The k of each criterion on each shuffled copy."""
+    references: dict[str, int] = {"permuted": 0, "drawn": 0}
+    """How many tables without groups: shuffled, and drawn with the same rank correlations."""
+    own_silhouettes: dict[int, float] = {}
+    """k: the silhouette of the sessions, fitted and measured as on the references."""
     reference_silhouettes: dict[int, float] = {}
     """k: the highest silhouette on any of the references, shuffled or correlated."""
 
@@ -64,9 +69,10 @@ def gather(
     partitions = swept.partitions
     orders = {k: np.argsort(-one.sizes, kind="stable") for k, one in partitions.items()}
     rows = _drawn(len(scaled), EXAMINED_ROWS, random_state) if resamples else np.arange(0)
+    measured = len(scaled) if len(scaled) <= SILHOUETTE_ALL else SILHOUETTE_ROWS
     known = Evidence(
         resamples=resamples,
-        examined=len(rows),
+        samples={"silhouette": measured},
         sizes={k: one.sizes[orders[k]].tolist() for k, one in partitions.items()},
         variance_shares=dict(zip(names, (spread / spread.sum()).tolist(), strict=True)),
     )
@@ -85,10 +91,11 @@ def gather(
     strength = stability.prediction_strength(some, counts, random_state)
     permuted = references.permuted_curves(some, counts, random_state)
     correlated = references.correlated_curves(some, counts, random_state)
+    own = references.own_curve(some, counts, random_state)
     means = pd.concat(permuted).groupby("k").mean()
     # One cluster has the same sum of squares, shuffled or not.
-    own = len(some) * some.var(axis=0).sum()
-    means["sse"] *= len(scaled) * spread.sum() / own if own else 1
+    total = len(some) * some.var(axis=0).sum()
+    means["sse"] *= len(scaled) * spread.sum() / total if total else 1
     curve["stability_mean"] = curve["k"].map({k: one.ari.mean() for k, one in stable.items()})
     curve["stability_min"] = curve["k"].map({k: one.ari.min() for k, one in stable.items()})
     curve["prediction_strength"] = curve["k"].map(strength)
@@ -98,6 +105,14 @@ def gather(
         update={
             "jaccard": {k: one.jaccard[orders[k]].tolist() for k, one in stable.items()},
             "permuted_votes": [collect_votes(one) for one in permuted],
+            "samples": known.samples
+            | references.samples(len(some))
+            | {
+                "stability": len(rows),
+                "prediction_strength": len(some),
+            },
+            "references": {"permuted": len(permuted), "drawn": len(correlated)},
+            "own_silhouettes": _highest([own]),
             "reference_silhouettes": _highest([*permuted, *correlated]),
         }
     )

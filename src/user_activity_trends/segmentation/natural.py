@@ -30,6 +30,7 @@ class Natural:
 
 def judge(
     curve: pd.DataFrame,
+    own: Mapping[int, float],
     references: Mapping[int, float],
     sizes: Mapping[int, Sequence[int]],
     variance_shares: Mapping[str, float],
@@ -41,6 +42,7 @@ def judge(
 
     Args:
         curve: Columns ``k``, ``silhouette`` and ``prediction_strength``.
+        own: k: the silhouette of the sessions, fitted as the references are.
         references: k: the highest silhouette on any reference.
         sizes: k: sessions in each cluster, the largest first.
         variance_shares: Feature: its share of the variance of the scaled features.
@@ -65,13 +67,12 @@ def judge(
             hindrance=f"{name} carries {vary[name]:.0%} of the variance, and one "
             "feature alone, shuffled by itself, stays the same",
         )
-    own = dict(zip(curve["k"].astype(int), curve["silhouette"], strict=True))
-    strength = dict(zip(curve["k"].astype(int), curve["prediction_strength"], strict=True))
-    excess = {
-        k: own[k] - references[k]
-        for k in own
-        if k in references and not math.isnan(own[k]) and not math.isnan(strength[k])
-    }
+    silhouettes, strength = (
+        dict(zip(curve["k"].astype(int), curve[name], strict=True))
+        for name in ("silhouette", "prediction_strength")
+    )
+    compared = (k for k in own if k in references and not math.isnan(strength[k]))
+    excess = {k: own[k] - references[k] for k in compared}
     if not excess:
         return Natural(
             None,
@@ -79,5 +80,7 @@ def judge(
             "compare with drawn tables",
         )
     passed = [k for k, more in excess.items() if more >= CLEAR and strength[k] >= PREDICTABLE]
-    lopsided = {k: sizes[k][0] / sum(sizes[k]) for k in passed if is_lopsided(own[k], sizes[k])}
+    lopsided = {
+        k: sizes[k][0] / sum(sizes[k]) for k in passed if is_lopsided(silhouettes[k], sizes[k])
+    }
     return Natural([k for k in passed if k not in lopsided], lopsided)

@@ -31,7 +31,7 @@ SILHOUETTE_ROWS = 2_000
 """Sessions on which the silhouette of a reference is measured."""
 CORRELATED_ROWS = 2_000
 """Sessions in a correlated reference: enough for the one number that is taken from it."""
-_PERMUTED, _CORRELATED = 3, 4
+_PERMUTED, _CORRELATED, _OWN = 3, 4, 6
 
 
 def permuted(points: Matrix, draw: np.random.Generator) -> Matrix:
@@ -96,12 +96,31 @@ def correlated_curves(
     return _curves(points, counts, random_state, _CORRELATED, correlated)
 
 
-def _curves(
+def own_curve(points: Matrix, counts: Sequence[int], random_state: int) -> pd.DataFrame:
+    """Sweep the sessions themselves as the references are swept, to compare like with like."""
+    [curve] = _curves(points, counts, random_state, _OWN, lambda own, _: own, copies=1)
+    return curve
+
+
+def samples(sessions: int) -> dict[str, int]:
+    """Return how many of so many sessions each kind of reference is made from and measured on."""
+    drawn = min(sessions, CORRELATED_ROWS)
+    return {
+        "permuted": sessions,
+        "drawn": drawn,
+        "permuted_silhouette": min(sessions, SILHOUETTE_ROWS),
+        "drawn_silhouette": min(drawn, SILHOUETTE_ROWS),
+    }
+
+
+def _curves(  # noqa: PLR0913
     points: Matrix,
     counts: Sequence[int],
     random_state: int,
     kind: int,
     make: Callable[[Matrix, np.random.Generator], Matrix],
+    *,
+    copies: int = COUNT,
 ) -> list[pd.DataFrame]:
     def curve(number: int) -> pd.DataFrame:
         start = seed(random_state, kind, number)
@@ -120,4 +139,4 @@ def _curves(
         ]
         return pd.DataFrame(rows)
 
-    return in_parallel(curve, range(COUNT))
+    return in_parallel(curve, range(copies))

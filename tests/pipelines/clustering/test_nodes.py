@@ -81,7 +81,7 @@ def evidence(counts: range = range(1, 11), *, tested: bool = False) -> dict[str,
     """Return what the sweep found beside the curve, as it is read from its file."""
     found: dict[str, Any] = {
         "resamples": 0,
-        "examined": 0,
+        "samples": {"silhouette": 100},
         "sizes": {k: [100 - 10 * (k - 1)] + [10] * (k - 1) for k in counts},
         "variance_shares": {"PageViews": 0.6, "stay": 0.4},
     }
@@ -90,7 +90,9 @@ def evidence(counts: range = range(1, 11), *, tested: bool = False) -> dict[str,
         reproducible = {"stability": None, "prediction_strength": None}
         found |= {
             "resamples": 7,
-            "examined": 100,
+            "samples": {"silhouette": 100, "stability": 90},
+            "references": {"permuted": 2, "drawn": 3},
+            "own_silhouettes": {2: 0.5, 3: 0.69, 4: 0.1},
             "jaccard": {k: [0.75] * k for k in counts if k > 1},
             "permuted_votes": [voted | reproducible, voted | reproducible | {"elbow": None}],
             "reference_silhouettes": dict.fromkeys(counts, 0.3),
@@ -183,7 +185,8 @@ def test_without_resamples_the_choice_rests_on_the_curve() -> None:
     found = select(swept)
 
     assert list(found) == [
-        *("k", "method", "votes", "candidates", "restarts", "resamples", "scores"),
+        *("k", "method", "votes", "candidates", "restarts", "resamples"),
+        *("samples", "references", "thresholds", "scores"),
         *("elbow_ranges", "permutations", "natural_groups", "natural_counts", "natural_at_k"),
         *("warnings", "verdict"),
     ]
@@ -203,6 +206,15 @@ def test_without_resamples_the_choice_rests_on_the_curve() -> None:
         "stability": 8,
         "prediction_strength": 8,
         "permutations": 4,
+        "drawn_references": 4,
+    }
+    assert (found["samples"], found["references"]) == (
+        {"silhouette": 100},
+        {"permuted": 0, "drawn": 0},
+    )
+    assert found["thresholds"] == {
+        "silhouette_above_references": 0.03,
+        "prediction_strength": 0.8,
     }
     assert found["scores"][2] == {
         "k": 3,
@@ -212,6 +224,8 @@ def test_without_resamples_the_choice_rests_on_the_curve() -> None:
         "calinski_harabasz": 20,
         "smallest_share": 0.1,
         **dict.fromkeys(swept.columns[6:]),
+        "own_silhouette": None,
+        "reference_silhouette": None,
         "jaccard": [],
     }
     assert found["scores"][0]["silhouette"] is None
@@ -234,6 +248,11 @@ def test_with_resamples_all_that_was_measured_is_told() -> None:
     assert (votes["stability"], votes["prediction_strength"], found["resamples"]) == (3, 3, 7)
     assert found["scores"][2]["stability_min"] == 0.8
     assert found["scores"][2]["jaccard"] == [0.75] * 3
+    assert found["scores"][2]["own_silhouette"] == 0.69
+    assert found["scores"][2]["reference_silhouette"] == 0.3
+    assert found["samples"] == {"silhouette": 100, "stability": 90}
+    assert found["references"] == {"permuted": 2, "drawn": 3}
+    assert "in 5 drawn tables" in found["verdict"]
     assert found["permutations"] == {
         "count": 2,
         "elbows": [4, None],
@@ -247,7 +266,7 @@ def test_with_resamples_all_that_was_measured_is_told() -> None:
 
 
 def test_segments_that_are_no_clearer_than_references_are_no_natural_groups() -> None:
-    known = evidence(tested=True) | {"reference_silhouettes": {str(k): 0.69 for k in range(2, 11)}}
+    known = evidence(tested=True) | {"reference_silhouettes": {str(k): 0.67 for k in range(2, 11)}}
 
     found = select(curve(REAL, tested=True), known=known)
 

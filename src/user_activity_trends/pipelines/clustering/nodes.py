@@ -97,7 +97,11 @@ def select_cluster_count(  # noqa: PLR0913, PLR0917 (one argument an input)
 
     Returns:
         ``k``, ``method`` (that chose it), ``votes`` (the k of each criterion),
-        ``candidates``, ``restarts``, ``resamples``, ``scores``, ``elbow_ranges``,
+        ``candidates``, ``restarts``, ``resamples``, ``samples`` (sessions on which
+        each thing was measured), ``references`` (tables without groups),
+        ``thresholds`` (of natural groups), ``scores`` (with the highest
+        ``reference_silhouette``, and the sessions' own one that is compared with
+        it, of the same quick fit), ``elbow_ranges``,
         ``permutations``, ``natural_groups`` (whether any k has them),
         ``natural_counts`` (those k), ``natural_at_k`` (whether the chosen k has
         them; None: not examined), ``warnings``, and ``verdict`` in words.
@@ -116,7 +120,11 @@ def select_cluster_count(  # noqa: PLR0913, PLR0917 (one argument an input)
     judged = natural.Natural(None)
     if known.resamples:
         judged = natural.judge(
-            elbow_curve, known.reference_silhouettes, known.sizes, known.variance_shares
+            elbow_curve,
+            known.own_silhouettes,
+            known.reference_silhouettes,
+            known.sizes,
+            known.variance_shares,
         )
     elbows = [one["elbow"] for one in known.permuted_votes]
     by_k = elbow_curve.set_index("k")
@@ -133,7 +141,7 @@ def select_cluster_count(  # noqa: PLR0913, PLR0917 (one argument an input)
             one: (by_k["stability_mean"][one], by_k["stability_min"][one]) for one in known.jaccard
         },
         natural=judged,
-        references=2 * references.COUNT,
+        references=sum(known.references.values()),
     )
     found = _cautions(by_k, known, {k} | _cast(votes), k) + _column_cautions(
         valid_sessions, list(known.variance_shares), columns
@@ -151,11 +159,22 @@ def select_cluster_count(  # noqa: PLR0913, PLR0917 (one argument an input)
             "stability": stability.RESTARTS,
             "prediction_strength": stability.RESTARTS,
             "permutations": references.RESTARTS,
+            "drawn_references": references.RESTARTS,
         },
         "resamples": known.resamples,
+        "samples": known.samples,
+        "references": known.references,
+        "thresholds": {
+            "silhouette_above_references": natural.CLEAR,
+            "prediction_strength": natural.PREDICTABLE,
+        },
         "scores": [
             {name: None if np.isnan(value) else value for name, value in row.items()}
-            | {"jaccard": known.jaccard.get(int(row["k"]), [])}
+            | {
+                "own_silhouette": known.own_silhouettes.get(int(row["k"])),
+                "reference_silhouette": known.reference_silhouettes.get(int(row["k"])),
+                "jaccard": known.jaccard.get(int(row["k"]), []),
+            }
             for row in elbow_curve.to_dict("records")
         ],
         "elbow_ranges": ranges,
