@@ -21,7 +21,7 @@ import pandas as pd
 from user_activity_trends.segmentation.fits import fit_quickly, seed
 from user_activity_trends.segmentation.model import Matrix
 from user_activity_trends.segmentation.scores import measure
-from user_activity_trends.segmentation.threads import in_parallel
+from user_activity_trends.segmentation.threads import small_fits
 
 COUNT = 5
 """References of each kind."""
@@ -139,4 +139,5 @@ def _curves(  # noqa: PLR0913
         ]
         return pd.DataFrame(rows)
 
-    return in_parallel(curve, range(copies))
+    with small_fits():
+        return [curve(number) for number in range(copies)]

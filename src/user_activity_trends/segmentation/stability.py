@@ -14,7 +14,7 @@ from user_activity_trends.segmentation.agreement import (
 )
 from user_activity_trends.segmentation.fits import Partition, fit_quickly, nearest_center, seed
 from user_activity_trends.segmentation.model import Matrix
-from user_activity_trends.segmentation.threads import in_parallel
+from user_activity_trends.segmentation.threads import small_fits
 
 RESTARTS = 8
 """k-means++ starts of each quick fit. With few, some resamples end in a poorer optimum and
@@ -67,7 +67,8 @@ def bootstrap(
             found.append(contingency(partitions[k], labels, k, k))
         return found
 
-    made = in_parallel(tables, range(resamples))
+    with small_fits():
+        made = [tables(number) for number in range(resamples)]
     return {
         k: Stability(
             np.array([adjusted_rand(found[place]) for found in made]),
@@ -113,7 +114,8 @@ def prediction_strength(
             found.append((there + back) / 2)
         return found
 
-    made = np.array(in_parallel(strengths, range(splits)))
+    with small_fits():
+        made = np.array([strengths(number) for number in range(splits)])
     return dict(zip(possible, made.mean(axis=0).tolist(), strict=True))
 
 
