@@ -77,23 +77,3 @@ def style(segment: int, segments: int) -> Style:
         return Style(NEUTRAL, SYMBOLS[0], DASHES[0], PATTERNS[0])
     place = segment - 1
     return Style(COLOURS[place], SYMBOLS[place], DASHES[place], PATTERNS[place])
-
-
-def luminance(colour: str) -> float:
-    """Return the relative luminance of ``#RRGGBB``, 0 black to 1 white (WCAG 2.2)."""
-    parts = (int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5))
-    red, green, blue = (
-        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4  # noqa: PLR2004
-        for part in parts
-    )
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
-
-
-def contrast(one: str, other: str) -> float:
-    """Return the contrast of two colours, 1 to 21 (WCAG 2.2).
-
-    >>> contrast("#FFFFFF", "#000000")
-    21.0
-    """
-    darker, lighter = sorted((luminance(one), luminance(other)))
-    return (lighter + 0.05) / (darker + 0.05)
