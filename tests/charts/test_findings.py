@@ -108,8 +108,8 @@ def test_the_map_states_how_much_it_shows() -> None:
     )
     figure = segments.sessions_map(scaled, labelled)
     assert title(figure) == (
-        "Two directions show 100 % of the variance; on this map 100 % of the sessions lie "
-        "nearest to their own segment's centre"
+        "Two directions show 100 % of the variance; 100 % of the 200 sessions shown lie nearest "
+        "to the centre of their own segment"
     )
     assert layout(figure)["xaxis"]["title"]["text"].startswith(
         "First direction: 100\N{NO-BREAK SPACE}% of the variance, mostly<br>a"
@@ -125,6 +125,24 @@ def test_the_map_is_a_sample_of_at_most_2000_sessions_and_always_the_same() -> N
     ]
     assert sum(len(one["x"]) for one in traces(drawn[0])) == 2_000
     assert drawn[0].to_plotly_json() == drawn[1].to_plotly_json()
+
+
+def test_the_map_has_marks_of_the_smallest_segment() -> None:
+    """Among 100,000 sessions, one segment has seven and one has two."""
+    rng = np.random.default_rng(3)
+    segment = np.repeat([1, 2, 3, 4], [60_000, 39_991, 7, 2])
+    scaled = pd.DataFrame(
+        {"session_id": range(len(segment)), "a": rng.random(len(segment)), "b": segment}
+    )
+    labelled = pd.DataFrame(
+        {"session_id": scaled["session_id"], "segment": segment, "segment_name": "x"}
+    )
+    figure = segments.sessions_map(scaled, labelled)
+    shown = [len(one["x"]) for one in traces(figure)]
+    assert sum(shown) == 2_000
+    assert shown[2:] == [5, 2]
+    assert shown[0] / sum(shown) == pytest.approx(0.6, abs=0.05)
+    assert "of the 2,000 sessions shown" in title(figure)
 
 
 @pytest.mark.parametrize("columns", [1, 2, 5])

@@ -15,6 +15,8 @@ from user_activity_trends.segmentation.trends import LEAST_SESSIONS
 
 SAMPLE = 2_000
 """Sessions on the map: more would hide each other."""
+AT_LEAST = 5
+"""Sessions of each segment on the map, if it has as many."""
 _SEED = 42
 _LABEL = (0.09, 0.075)
 """Room that the number of a centre takes on a narrow screen, as shares of the map."""
@@ -168,8 +170,10 @@ def sessions_map(scaled: pd.DataFrame, labelled: pd.DataFrame) -> Figure:
     """
     joined = scaled.merge(labelled[["session_id", "segment", "segment_name"]], on="session_id")
     if len(joined) > SAMPLE:
-        chosen = np.random.default_rng(_SEED).choice(len(joined), SAMPLE, replace=False)
-        joined = joined.iloc[np.sort(chosen)]
+        shuffled = joined["segment"].sample(frac=1, random_state=_SEED).reset_index()
+        late = shuffled.groupby("segment").cumcount() >= AT_LEAST
+        chosen = shuffled["index"][late.argsort(kind="stable")[:SAMPLE]]
+        joined = joined.loc[np.sort(chosen)]
     features = [name for name in scaled.columns if name != "session_id"]
     place, explained, loadings = components(joined[features].to_numpy(dtype=float))
     segments = joined["segment"].to_numpy()
@@ -178,9 +182,9 @@ def sessions_map(scaled: pd.DataFrame, labelled: pd.DataFrame) -> Figure:
     nearest = found[((place[:, None] - centres[None]) ** 2).sum(axis=2).argmin(axis=1)]
     total = len(labelled["segment"].unique())
     title = (
-        f"Two directions show {percent(float(explained.sum()), 0)} of the variance; on this map "
-        f"{percent(float((nearest == segments).mean()), 0)} of the sessions lie nearest to "
-        "their own segment's centre"
+        f"Two directions show {percent(float(explained.sum()), 0)} of the variance; "
+        f"{percent(float((nearest == segments).mean()), 0)} of the {count(len(joined))} sessions "
+        "shown lie nearest to the centre of their own segment"
     )
     if total == 1:
         title = (

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Any
 
 import pandas as pd
 
@@ -21,6 +22,8 @@ _MOST_TICKS = 16
 _MOST_NOTES = 24
 _MOST_CELLS = 24
 _LABEL_GAP = 0.055
+MOST_TOLD = 400
+"""Periods beyond which marks are thin, have no text of their own and few digits."""
 
 
 def shares(trends: pd.DataFrame, calendar: Sequence[str]) -> Figure:
@@ -115,6 +118,7 @@ def _through_time(
     segments = sorted({int(one) for one in trends["segment"]})
     if len(segments) > palette.MOST:
         return _grid(trends, calendar, measure, title)
+    many = len(calendar) > MOST_TOLD
     cells = {(row["segment"], row["period"]): row for row in rows_of(trends)}
     traces: list[Trace] = []
     few: list[tuple[float, str]] = []
@@ -126,7 +130,7 @@ def _through_time(
         found = [(at + shift, cells.get((segment, period))) for at, period in enumerate(calendar)]
         traces.append(_line(found, palette.style(segment, len(segments)), measure))
         few += [
-            (round(at, 4), _told(row, measure))
+            (round(at, 4), "" if many else _told(row, measure))
             for at, row in found
             if row and is_missing(row[measure.value])
         ]
@@ -145,7 +149,30 @@ def _through_time(
         "showlegend": True,
         "height": 440,
     }
-    return figure.drawn(title, traces, layout)
+    return figure.drawn(title, _thinned(traces) if many else traces, layout)
+
+
+def _thinned(traces: Sequence[Trace]) -> list[Trace]:
+    """Leave out what nobody sees of thousands of marks, so that the page stays small."""
+    return [_thin(trace) for trace in traces]
+
+
+def _thin(trace: Trace) -> Trace:
+    thin = {name: part for name, part in trace.items() if name not in {"hovertext", "text"}}
+    for name in {"x", "y", "base", "width"} & {*thin}:
+        thin[name] = _rounded(thin[name])
+    if "error_y" in thin:
+        ends = {name: _rounded(thin["error_y"][name]) for name in ("array", "arrayminus")}
+        thin["error_y"] = thin["error_y"] | ends | {"thickness": 0.5}
+    if "size" in thin.get("marker", {}):
+        thin["marker"] = thin["marker"] | {"size": 3}
+    return thin | ({"hoverinfo": "y+name"} if trace["hoverinfo"] == "text" else {})
+
+
+def _rounded(values: Any) -> Any:
+    if not isinstance(values, list):
+        return values
+    return [None if value is None else round(value, 2) for value in values]
 
 
 def _line(
@@ -372,6 +399,9 @@ def _grid(trends: pd.DataFrame, calendar: Sequence[str], measure: _Measure, titl
         "ygap": 2,
         "colorbar": figure.colorbar("%"),
     }
+    if len(calendar) > MOST_TOLD:
+        del trace["hovertext"]
+        trace |= {"hoverinfo": "z", "z": [_rounded(line) for line in values]}
     if len(calendar) <= _MOST_CELLS:
         trace |= {"text": written, "texttemplate": "%{text}"}
     layout = {
@@ -489,8 +519,11 @@ def changes(
         "hoverinfo": "skip",
         "showlegend": False,
     }
+    drawn = [joints, *steps, levels]
     return figure.drawn(
-        _changes_title(largest_change(conversion_changes, trends)), [joints, *steps, levels], layout
+        _changes_title(largest_change(conversion_changes, trends)),
+        _thinned(drawn) if len(calendar) > MOST_TOLD else drawn,
+        layout,
     )
 
 
