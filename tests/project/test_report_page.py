@@ -4,6 +4,8 @@ Each case is a page that the nodes of the stage make of planted tables; the last
 one is what ``kedro run`` writes.
 """
 
+import csv
+import io
 import os
 import re
 import shutil
@@ -45,7 +47,7 @@ CASES: dict[str, dict[str, Any]] = {
     "hostile names": {
         "segments": len(HOSTILE),
         "names": HOSTILE,
-        "features": ("<b>Pages</b>", "</script>", "😀 &quot;Rates", "y" * 80),
+        "features": ("<b>Pages</b>", "</script>", "😀 &quot;Rates", "y" * 80, '=1+"1"'),
         "dimension": "<i>Kind</i>",
         "values": ("<u>under</u>", "=1+1"),
         "periods": ("<b>one</b>", "two & three", "p" * 80),
@@ -283,6 +285,18 @@ def test_it_can_be_used_by_keyboard(browser: Browser, page_of: Callable[[str], P
             assert region.get_attribute("tabindex") == "0"
 
 
+def copied(page: Page, caption: str) -> list[list[str]]:
+    """Copy a table, paste it, and read it as a spreadsheet does."""
+    page.get_by_role("button", name=f"Copy table: {caption}").click()
+    expect(page.get_by_role("status")).to_have_text(f"Copied: {caption}")
+    page.evaluate("() => document.body.append(document.createElement('textarea'))")
+    page.locator("textarea").last.focus()
+    page.keyboard.press("Control+V")
+    pasted = page.locator("textarea").last.input_value()
+    assert '\t"&amp; ""two"" ' in pasted
+    return [*csv.reader(io.StringIO(pasted), delimiter="\t")]
+
+
 @pytest.mark.parametrize("way", ["by hand", "clipboard"])
 def test_a_copied_table_has_the_exact_numbers_between_tabs(
     browser: Browser, page_of: Callable[[str], Path], way: str
@@ -293,15 +307,11 @@ def test_a_copied_table_has_the_exact_numbers_between_tabs(
         else:
             page.evaluate("() => { document.execCommand = () => false; }")
             page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-        page.get_by_role("button", name="Copy table: Segments by <i>Kind</i>").click()
-        expect(page.get_by_role("status")).to_have_text("Copied: Segments by <i>Kind</i>")
-        page.evaluate("() => document.body.append(document.createElement('textarea'))")
-        page.locator("textarea").focus()
-        page.keyboard.press("Control+V")
-        lines = page.locator("textarea").input_value().splitlines()
+        cells = copied(page, "Segments by <i>Kind</i>")
+        heads = copied(page, "Typical sessions: the nearest to each segment's centre")[0]
+    assert heads[5:] == ["<b>Pages</b>", "</script>", "😀 &quot;Rates", "y" * 80, '\'=1+"1"']
     table = report(plant(**CASES["hostile names"]))["segment_breakdowns"]
     kind = table[table["dimension"] == "<i>Kind</i>"]
-    cells = [line.split("\t") for line in lines]
     assert cells[0][:5] == ["<i>Kind</i>", "Segment", "Name", "Sessions", "Share"]
     # What a spreadsheet would take for a formula begins with an apostrophe.
     shown = [value.replace("=1+1", "'=1+1") for value in kind["value"]]

@@ -303,12 +303,62 @@ def test_a_long_table_is_cut_and_says_so() -> None:
     assert (len(cut.rows), cut.left_out) == (1_000, 200)
 
 
+def test_an_effect_has_no_word_but_an_explanation(outline: Outline) -> None:
+    """How large r can be depends on the share: limits made for other correlations mislead."""
+    assert "How large r can get depends on the share itself" in outline.text
+    assert "negligible" not in outline.text
+
+
+def test_the_page_of_ten_years_by_day_stays_small() -> None:
+    days = [str(day.date()) for day in pd.date_range("2015-01-01", periods=3_652)]
+    made = report(plant(segments=5, sessions=400_000, periods=days, period_bin="day"))
+    assert made["segment_trends"]["period"].nunique() == 3_652
+    assert made["segment_trends"]["conversion_rate"].notna().mean() > 0.25
+    assert len(made["report"].encode()) < 8_000_000
+    for name in ("shares_chart", "conversions_chart", "changes_chart"):
+        drawn = made[name].to_plotly_json()["data"]
+        assert not any("hovertext" in trace for trace in drawn)
+        assert {trace["marker"].get("size", 3) for trace in drawn if "marker" in trace} == {3}
+    table = made["segment_trends"]
+    first = table[table["segment"] == 1]["share"]
+    line = made["shares_chart"].to_plotly_json()["data"][0]
+    assert line["y"] == pytest.approx(100 * first, abs=0.006)
+    assert line["error_y"]["array"] == pytest.approx(
+        100 * (table[table["segment"] == 1]["share_high"] - first), abs=0.006
+    )
+
+
+def test_a_grid_of_many_days_stays_small() -> None:
+    days = [str(day.date()) for day in pd.date_range("2025-01-01", periods=500)]
+    made = report(plant(segments=9, sessions=50_000, periods=days, period_bin="day"))
+    (grid,) = made["shares_chart"].to_plotly_json()["data"]
+    assert "hovertext" not in grid
+    assert grid["z"][0][0] == round(grid["z"][0][0], 2)
+
+
 @pytest.mark.parametrize(
-    ("size", "word"),
-    [(0.0, "negligible"), (-0.1, "small"), (0.31, "medium"), (-0.5, "large"), (1.0, "large")],
+    ("changed", "told"),
+    [
+        ({}, "no column is nearly the outcome, and no column is filled in few periods only."),
+        ({"outcome": False}, "no segment is tiny, and no column is filled in few periods only."),
+        ({"periods": ()}, "no segment is tiny, and no column is nearly the outcome."),
+        (
+            {"periods": (), "outcome": False},
+            "No warning: no column or segment dominates, and no segment is tiny.",
+        ),
+    ],
 )
-def test_effects_have_words(size: float, word: str) -> None:
-    assert tables.effect(size) == word
+def test_no_warning_lists_the_checks_that_ran(changed: dict[str, Any], told: str) -> None:
+    assert told in Outline(report(plant(**changed))["report"]).text
+
+
+def test_migrations_say_what_order_they_are_in() -> None:
+    said = Outline(report(plant(user=True))["report"]).text
+    assert "within a period in that of the file" in said
+
+
+def test_rules_are_told_to_overlap(outline: Outline) -> None:
+    assert "rules of two segments may overlap" in outline.text
 
 
 def test_verdict_and_warnings_are_part_of_the_trust() -> None:

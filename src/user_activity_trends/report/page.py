@@ -42,8 +42,9 @@ _HOW: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "sessions_map": (
         (
-            "One mark a session of a sample; the boxes are the segments' centres. Distance on the "
-            "map is part of the distance that the model sees."
+            "One mark a session of a sample that has some of every segment; a numbered box stands "
+            "at the centre of a segment's marks, or beside it where two would cover each other. "
+            "Distance on the map is part of the distance that the model sees."
         ),
         ("scaled_features", "session_segments"),
     ),
@@ -260,6 +261,7 @@ def _told(
         "styles": {one.number: palette.style(one.number, len(segments)) for one in segments},
         "verdict": answers.verdict(choice),
         "warnings": [str(one["message"]) for one in choice.get("warnings") or []],
+        "no_warning": _no_warning(columns),
         "restarts": _restarts(choice, results.training_metrics),
         "trend_notes": _trend_notes(trends, calendar, columns),
         "quality_notes": _quality_notes(quality),
@@ -309,6 +311,15 @@ def _restarts(choice: dict[str, Any], metrics: dict[str, Any]) -> str:
     ]
     told = f"Starts of k-means: {', '.join(parts)}. Resamples: {count(choice['resamples'])}."
     return f"{told} Fingerprint of the model: {metrics['model']}."
+
+
+def _no_warning(columns: ColumnsParams) -> str:
+    checks = ["no column or segment dominates", "no segment is tiny"]
+    if columns.outcome is not None:
+        checks.append("no column is nearly the outcome")
+    if columns.period is not None:
+        checks.append("no column is filled in few periods only")
+    return f"No warning: {', '.join(checks[:-1])}, and {checks[-1]}."
 
 
 def _trend_notes(

@@ -18,9 +18,6 @@ MOST_ROWS = 1_000
 MOST_BESIDE = 4
 """Segments whose features stand beside each other; those of more would not fit on paper."""
 
-EFFECTS = ((0.5, "large"), (0.3, "medium"), (0.1, "small"), (0.0, "negligible"))
-"""Words for a correlation (Cohen 1988)."""
-
 
 @dataclass(frozen=True)
 class Cell:
@@ -289,7 +286,6 @@ def trend_tests(table: pd.DataFrame) -> Table:
             _number(row["periods"], count),
             _number(row["change_per_period"], points),
             _number(row["effect_size"], _signed),
-            _text(effect(row["effect_size"])),
             _number(row["p_value"], p_value),
         ]
         for row in rows_of(table)
@@ -300,23 +296,15 @@ def trend_tests(table: pd.DataFrame) -> Table:
         (
             *_SEGMENT,
             *(("Measure", False), ("Periods", True), ("Change a period", True)),
-            *(("Effect r", True), ("Effect", False), ("p (Holm)", True)),
+            *(("Effect r", True), ("p (Holm)", True)),
         ),
         rows,
         source("trend_tests"),
-        note="Cochran-Armitage test for a trend in a proportion; effect r = z / √N, in words "
-        "after Cohen (1988). With many sessions a negligible effect has a small p: judge by the "
-        "effect.",
+        note="Cochran-Armitage test for a trend in a proportion; effect r = z / √N, the "
+        "correlation of period and outcome. How large r can get depends on the share itself: far "
+        "below 1 where it is small or large. With many sessions a small change has a small p: "
+        "judge by the change a period.",
     )
-
-
-def effect(size: float) -> str:
-    """Return a word for an effect size.
-
-    >>> effect(-0.34), effect(0.0049)
-    ('medium', 'negligible')
-    """
-    return next(word for least, word in EFFECTS if abs(size) >= least)
 
 
 def changes(table: pd.DataFrame) -> Table:
@@ -401,7 +389,8 @@ def migrations(table: pd.DataFrame) -> Table:
         (("From segment", True), ("To segment", True), ("Moves", True), ("Share", True)),
         rows,
         source("segment_migrations"),
-        note="Share: of the moves from that segment.",
+        note="Share: of the moves from that segment. A user's sessions are in the order of their "
+        "periods, and within a period in that of the file.",
     )
 
 

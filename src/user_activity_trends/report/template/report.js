@@ -61,7 +61,9 @@
   const safe = (cell) => {
     const value = cell.dataset.v ?? cell.textContent.trim();
     const text = value.replace(/[\t\r\n]+/g, " ");
-    return cell.classList.contains("n") ? text : text.replace(/^(?=[=+\-@])/, "'");
+    const numeric = cell.tagName === "TD" && cell.classList.contains("n");
+    const guarded = numeric ? text : text.replace(/^(?=[=+\-@])/, "'");
+    return guarded.includes('"') ? `"${guarded.replaceAll('"', '""')}"` : guarded;
   };
   const tsv = (table) =>
     [...table.rows].map((row) => [...row.cells].map(safe).join("\t")).join("\n") + "\n";
