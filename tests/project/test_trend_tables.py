@@ -95,7 +95,10 @@ def test_the_public_data_set_has_its_published_months_and_changes(
     assert trends.loc[few, ["conversion_rate", "ci_low", "ci_high"]].isna().all(axis=None)
     assert trends.loc[~few, ["conversion_rate", "ci_low", "ci_high"]].notna().all(axis=None)
 
-    assert found["trend_tests"]["periods"].tolist() == [10] * 6
+    told = (~few).groupby(trends["segment"]).sum().tolist()
+    tests = found["trend_tests"].set_index(["measure", "segment"])["periods"]
+    assert tests["share"].tolist() == [10] * 3
+    assert tests["conversion_rate"].tolist() == told
     assert len(found["segment_migrations"]) == 0
     profiles = found["segment_profiles"]
     assert (profiles["rule_precision"] > 0.9).all()
