@@ -6,18 +6,20 @@
 Every table goes through the project's own nodes, from MinMax scaling to the
 choice by consensus. Planted tables have 2,000 sessions in six columns, and 2 to
 6 groups whose centres are at least six standard deviations apart, laid out in
-five ways that take turns. Tables without groups are uniform, one Gaussian (round
-or strongly correlated), and 2,000 sessions of the data set with each column
-shuffled by itself (both recipes).
+five ways that take turns, and each is printed. Groups in one line, along a
+column or in any direction, are counted apart, with as many seeds as each of the
+five: MinMax scaling presses a column of several groups together, and the gaps
+between them. Tables without groups are uniform, one Gaussian (round or strongly
+correlated), and 2,000 sessions of the data set with each column shuffled by
+itself (both recipes).
 """
 
 import argparse
-import itertools
 import logging
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache
 from pathlib import Path
@@ -73,6 +75,18 @@ def pairs(draw: Draw, groups: int) -> Matrix:
     )
 
 
+def line(draw: Draw, groups: int) -> Matrix:
+    """Place centres six apart along the first column: the others do not tell the groups."""
+    del draw
+    return np.outer(np.arange(groups), np.eye(COLUMNS)[0]) * APART
+
+
+def turned_line(draw: Draw, groups: int) -> Matrix:
+    """Place centres six apart along a line in a random direction."""
+    turned, _ = np.linalg.qr(draw.normal(size=(COLUMNS, COLUMNS)))
+    return np.outer(np.arange(groups), turned[0]) * APART
+
+
 LAYOUTS: dict[str, tuple[Callable[[Draw, int], Matrix], bool, bool]] = {
     # centres; unequal sizes; a covariance of its own for each group
     "cube": (cube, False, False),
@@ -81,11 +95,20 @@ LAYOUTS: dict[str, tuple[Callable[[Draw, int], Matrix], bool, bool]] = {
     "pairs": (pairs, False, False),
     "correlated": (simplex, False, True),
 }
+LINES: dict[str, tuple[Callable[[Draw, int], Matrix], bool, bool]] = {
+    "line along a column": (line, False, False),
+    "line in any direction": (turned_line, False, False),
+}
+
+
+def layout_of(seed: int) -> str:
+    """Pick a layout; they take turns."""
+    return list(LAYOUTS)[seed % len(LAYOUTS)]
 
 
 def planted(groups: int, seed: int, layout: str | None = None) -> Matrix:
     """Draw sessions of so many groups; the seed picks the layout where none is named."""
-    centers, unequal, correlated = LAYOUTS[layout or list(LAYOUTS)[seed % len(LAYOUTS)]]
+    centers, unequal, correlated = (LAYOUTS | LINES)[layout or layout_of(seed)]
     draw = np.random.default_rng([seed, groups])
     shares = np.full(groups, 1 / groups)
     while unequal:
@@ -163,7 +186,7 @@ def examine(job: tuple[str, int, int]) -> tuple[str, int, int, int, bool]:
     logging.disable(logging.WARNING)
     kind, groups, seed = job
     if groups:
-        points = planted(groups, seed)
+        points = planted(groups, seed, kind if kind in LINES else None)
     else:
         points = STRUCTURELESS[kind](np.random.default_rng([seed, 0]))
     found = choose(points, seed)
@@ -175,19 +198,23 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--seeds", type=int, default=100, help="tables of each kind")
     seeds = range(parser.parse_args(arguments).seeds)
-    kinds = [*(("planted", groups) for groups in GROUPS), *((name, 0) for name in STRUCTURELESS)]
-    jobs = [(kind, groups, seed) for (kind, groups), seed in itertools.product(kinds, seeds)]
+    kinds = [
+        *(("planted", groups, len(seeds)) for groups in GROUPS),
+        *((name, groups, -(-len(seeds) // len(LAYOUTS))) for name in LINES for groups in GROUPS),
+        *((name, 0, len(seeds)) for name in STRUCTURELESS),
+    ]
+    jobs = [(kind, groups, seed) for kind, groups, many in kinds for seed in range(many)]
     print(f"{len(seeds)} seeds of each kind, {RESAMPLES} resamples, {os.cpu_count()} cores")
     too_low = 0
     with ProcessPoolExecutor(2) as pool:
         done = pool.map(examine, jobs)
-        for kind, groups in kinds:
-            too_low += report(kind, groups, [next(done) for _ in seeds])
+        for kind, groups, many in kinds:
+            too_low += report(kind, groups, [next(done) for _ in range(many)])
     if too_low:
         sys.exit(f"{too_low} counts are below {WANTED:.0%}")
 
 
-def report(kind: str, groups: int, found: Iterable[tuple[str, int, int, int, bool]]) -> int:
+def report(kind: str, groups: int, found: Sequence[tuple[str, int, int, int, bool]]) -> int:
     """Print what was found in the tables of one kind; return how many counts are too low."""
     counts = Counter((k, natural) for _, _, _, k, natural in found)
     every = sum(counts.values())
@@ -198,11 +225,16 @@ def report(kind: str, groups: int, found: Iterable[tuple[str, int, int, int, boo
     right = sum(times for (k, _), times in counts.items() if k == groups)
     others = {k: sum(n for (one, _), n in counts.items() if one == k) for k, _ in sorted(counts)}
     others.pop(groups, None)
+    name = f"{groups} groups{f' in a {kind}' if kind in LINES else ''}"
     print(
-        f"{groups} groups: consensus finds {groups} in {right} of {every}"
+        f"{name}: consensus finds {groups} in {right} of {every}"
         f"{f' (else {others})' if others else ''}; natural groups in {every - none}",
         flush=True,
     )
+    if kind not in LINES:
+        of = Counter(layout_of(seed) for _, _, seed, _, _ in found)
+        hit = Counter(layout_of(seed) for _, _, seed, k, _ in found if k == groups)
+        print(f"  {', '.join(f'{one} {hit[one]} of {of[one]}' for one in of)}", flush=True)
     return (right < WANTED * every) + (every - none < WANTED * every)
 
 

@@ -57,11 +57,34 @@ def test_where_nothing_is_planted_the_verdict_says_so(planted_truth: ModuleType,
     assert "There are no natural groups" in found["verdict"]
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize(
+    ("layout", "groups", "k", "natural"),
+    [
+        ("line along a column", 3, 3, False),
+        ("line in any direction", 3, 3, True),
+        # Six columns of the same range, and in one of them four groups: too close to be told.
+        ("line along a column", 4, 2, False),
+    ],
+)
+def test_groups_in_a_line_are_found_as_far_as_they_can_be_told(
+    planted_truth: ModuleType,
+    layout: str,
+    groups: int,
+    k: int,
+    natural: bool,  # noqa: FBT001
+) -> None:
+    found = planted_truth.choose(planted_truth.planted(groups, 0, layout), 0)
+
+    assert (found["k"], found["natural_groups"]) == (k, natural)
+    alone = "groups that show in one column alone cannot be told in this way"
+    assert (alone in found["verdict"]) is not natural
+
+
+@pytest.mark.parametrize("layout", [*LAYOUTS, "line along a column", "line in any direction"])
 def test_planted_centres_are_six_standard_deviations_apart(
     planted_truth: ModuleType, layout: str
 ) -> None:
-    centers, _, _ = planted_truth.LAYOUTS[layout]
+    centers, _, _ = (planted_truth.LAYOUTS | planted_truth.LINES)[layout]
 
     for groups in range(2, 7):
         placed = centers(np.random.default_rng(groups), groups)
@@ -79,12 +102,20 @@ def test_the_counts_are_printed_and_a_low_one_is_told(
 
     assert planted_truth.report("planted", 3, [*right, wrong]) == 0
     assert planted_truth.report("planted", 3, [*right[:18], wrong, wrong]) == 2
+    lines = [*right[:2], wrong]
+    assert planted_truth.report("line along a column", 3, lines) == 2
     assert planted_truth.report("uniform", 0, none) == 0
     assert planted_truth.report("uniform", 0, none[1:]) == 1
 
     assert capsys.readouterr().out.splitlines() == [
         "3 groups: consensus finds 3 in 19 of 20 (else {4: 1}); natural groups in 19",
+        "  cube 4 of 4, simplex 4 of 4, unequal sizes 4 of 4, pairs 4 of 4, correlated 3 of 4",
         "3 groups: consensus finds 3 in 18 of 20 (else {4: 2}); natural groups in 18",
+        "  cube 4 of 4, simplex 4 of 4, unequal sizes 4 of 4, pairs 3 of 3, correlated 3 of 5",
+        (
+            "3 groups in a line along a column: consensus finds 3 in 2 of 3 (else {4: 1}); "
+            "natural groups in 2"
+        ),
         "uniform: no natural groups in 19 of 20",
         "uniform: no natural groups in 18 of 19",
     ]
