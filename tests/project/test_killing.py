@@ -111,12 +111,17 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
         (folder / name).write_text("\n".join(lines) + "\n")
 
     def params(which: str, k: int) -> dict[str, Any]:
-        fixed = {"sweep": SWEEP, "selection": {"method": "fixed", "n_clusters": k}}
+        fixed = {
+            "sweep": SWEEP,
+            "selection": {"method": "fixed", "n_clusters": k},
+            "stability": {"resamples": 0},
+        }
         return {
             "sessions_file": str(folder / f"{which}.csv"),
             "new_sessions_file": str(folder / f"{which}_new.csv"),
             "clustering": fixed,
-            "columns": {"user": "Region"},  # any column, so that there are moves
+            # Any columns, so that there are moves, and periods of sessions enough to be tested.
+            "columns": {"user": "Region", "period": "OperatingSystems"},
         }
 
     old, new = params("old", 3), params("new", 2)
