@@ -421,6 +421,15 @@ def test_what_changed_is_no_small_period_and_no_chance(
     assert told in answer.sentences[0].replace("\N{NO-BREAK SPACE}", " ")
 
 
+def test_a_share_within_chance_is_told_to_be() -> None:
+    made = report(plant(outcome=False))
+    answer = what_changed(
+        made["conversion_changes"], made["segment_trends"], made["params:columns"]
+    )
+    assert answer.unit.endswith(": within chance")
+    assert "moved most, though no more than by chance" in answer.sentences[0]
+
+
 def test_duplicates_are_told() -> None:
     quality = plant()["data_quality"] | {"duplicate_rows": 2, "duplicates": "dropped"}
     assert what_was_rejected(quality).sentences == (

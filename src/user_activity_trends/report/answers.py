@@ -121,6 +121,7 @@ def what_changed(changes: pd.DataFrame, trends: pd.DataFrame, columns: ColumnsPa
         "no change to tell"
         if share is None
         else f"in the share of segment {share.segment}, {share.period_from} to {share.period_to}"
+        + ("" if share.clear else ": within chance")
     )
     return Answer("what-changed", question, figure, unit, tuple(told), "#trends", "Trends")
 
