@@ -114,7 +114,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
         fixed = {
             "sweep": SWEEP,
             "selection": {"method": "fixed", "n_clusters": k},
-            "stability": {"resamples": 0},
+            "stability": {"resamples": 1},
         }
         return {
             "sessions_file": str(folder / f"{which}.csv"),
