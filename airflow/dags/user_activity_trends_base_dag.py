@@ -26,10 +26,10 @@ with DAG(
         "rule, and scale the features.\n"
         "- **inference**: Score new sessions with what was learnt in training, and "
         "with nothing else.\n"
-        "- **reporting**: Show how the segments move through time, and put all of it "
-        "on one page.\n"
         "- **clustering**: Find how many segments there are, train the model, and "
         "name them.\n"
+        "- **reporting**: Show how the segments move through time, and put all of it "
+        "on one page.\n"
         "- **labelling**: Put every session into its segment, and say who the "
         "segments are."
     ),
@@ -135,6 +135,33 @@ with DAG(
                 Asset("user_activity_trends-base-valid_new_sessions", group="user_activity_trends"),
             ],
         ),
+        "clustering": KedroOperator(
+            task_id="clustering",
+            pipeline="__default__",
+            environment="base",
+            namespace="clustering",
+            doc_md=(
+                "Find how many segments there are, train the model, and name them.\n"
+                "\n"
+                "- `clustering.sweep_cluster_counts`: Fit k-means once per candidate `k`, and "
+                "put each partition to the test.\n"
+                "- `clustering.select_cluster_count`: Choose the number of clusters and say "
+                "why.\n"
+                "- `clustering.train_model`: Fit the model with the k that was chosen.\n"
+                "- `clustering.evaluate_model`: Measure the model on the sessions that it was "
+                "trained on.\n"
+                "- `clustering.name_segments`: Number the clusters by size and name them "
+                "after what sets them apart."
+            ),
+            outlets=[
+                Asset("user_activity_trends-base-cluster_choice", group="user_activity_trends"),
+                Asset("user_activity_trends-base-cluster_evidence", group="user_activity_trends"),
+                Asset("user_activity_trends-base-elbow_curve", group="user_activity_trends"),
+                Asset("user_activity_trends-base-segment_identities", group="user_activity_trends"),
+                Asset("user_activity_trends-base-segmentation_model", group="user_activity_trends"),
+                Asset("user_activity_trends-base-training_metrics", group="user_activity_trends"),
+            ],
+        ),
         "reporting": KedroOperator(
             task_id="reporting",
             pipeline="__default__",
@@ -143,8 +170,6 @@ with DAG(
             doc_md=(
                 "Show how the segments move through time, and put all of it on one page.\n"
                 "\n"
-                "- `reporting.draw_quality`: Draw how many rows were accepted, and why the "
-                "others were not.\n"
                 "- `reporting.draw_elbow`: Draw the error for each number of segments, and "
                 "what every criterion votes for.\n"
                 "- `reporting.break_down_segments`: Count the sessions and conversions of "
@@ -159,6 +184,8 @@ with DAG(
                 "period.\n"
                 "- `reporting.draw_profiles`: Draw how far each segment stands from the mean "
                 "of all sessions, in standard deviations.\n"
+                "- `reporting.draw_quality`: Draw how many rows were accepted, and why the "
+                "others were not.\n"
                 "- `reporting.draw_shares`: Draw each segment's share of the sessions of each "
                 "period.\n"
                 "- `reporting.draw_sizes`: Draw how many sessions each segment has.\n"
@@ -191,33 +218,6 @@ with DAG(
                 Asset("user_activity_trends-base-trend_tests", group="user_activity_trends"),
             ],
         ),
-        "clustering": KedroOperator(
-            task_id="clustering",
-            pipeline="__default__",
-            environment="base",
-            namespace="clustering",
-            doc_md=(
-                "Find how many segments there are, train the model, and name them.\n"
-                "\n"
-                "- `clustering.sweep_cluster_counts`: Fit k-means once per candidate `k`, and "
-                "put each partition to the test.\n"
-                "- `clustering.select_cluster_count`: Choose the number of clusters and say "
-                "why.\n"
-                "- `clustering.train_model`: Fit the model with the k that was chosen.\n"
-                "- `clustering.evaluate_model`: Measure the model on the sessions that it was "
-                "trained on.\n"
-                "- `clustering.name_segments`: Number the clusters by size and name them "
-                "after what sets them apart."
-            ),
-            outlets=[
-                Asset("user_activity_trends-base-cluster_choice", group="user_activity_trends"),
-                Asset("user_activity_trends-base-cluster_evidence", group="user_activity_trends"),
-                Asset("user_activity_trends-base-elbow_curve", group="user_activity_trends"),
-                Asset("user_activity_trends-base-segment_identities", group="user_activity_trends"),
-                Asset("user_activity_trends-base-segmentation_model", group="user_activity_trends"),
-                Asset("user_activity_trends-base-training_metrics", group="user_activity_trends"),
-            ],
-        ),
         "labelling": KedroOperator(
             task_id="labelling",
             pipeline="__default__",
@@ -239,6 +239,6 @@ with DAG(
         ),
     }
     tasks["clustering"] >> tasks["inference"]
-    tasks["labelling"] >> tasks["reporting"]
     tasks["data_processing"] >> tasks["clustering"]
+    tasks["labelling"] >> tasks["reporting"]
     tasks["clustering"] >> tasks["labelling"]

@@ -24,10 +24,10 @@ with DAG(
         "\n"
         "- **data_processing**: Check the sessions, set aside the rows that break a "
         "rule, and scale the features.\n"
-        "- **reporting**: Show how the segments move through time, and put all of it "
-        "on one page.\n"
         "- **clustering**: Find how many segments there are, train the model, and "
         "name them.\n"
+        "- **reporting**: Show how the segments move through time, and put all of it "
+        "on one page.\n"
         "- **labelling**: Put every session into its segment, and say who the "
         "segments are."
     ),
@@ -102,6 +102,33 @@ with DAG(
                 Asset("user_activity_trends-base-valid_sessions", group="user_activity_trends"),
             ],
         ),
+        "clustering": KedroOperator(
+            task_id="clustering",
+            pipeline="training",
+            environment="base",
+            namespace="clustering",
+            doc_md=(
+                "Find how many segments there are, train the model, and name them.\n"
+                "\n"
+                "- `clustering.sweep_cluster_counts`: Fit k-means once per candidate `k`, and "
+                "put each partition to the test.\n"
+                "- `clustering.select_cluster_count`: Choose the number of clusters and say "
+                "why.\n"
+                "- `clustering.train_model`: Fit the model with the k that was chosen.\n"
+                "- `clustering.evaluate_model`: Measure the model on the sessions that it was "
+                "trained on.\n"
+                "- `clustering.name_segments`: Number the clusters by size and name them "
+                "after what sets them apart."
+            ),
+            outlets=[
+                Asset("user_activity_trends-base-cluster_choice", group="user_activity_trends"),
+                Asset("user_activity_trends-base-cluster_evidence", group="user_activity_trends"),
+                Asset("user_activity_trends-base-elbow_curve", group="user_activity_trends"),
+                Asset("user_activity_trends-base-segment_identities", group="user_activity_trends"),
+                Asset("user_activity_trends-base-segmentation_model", group="user_activity_trends"),
+                Asset("user_activity_trends-base-training_metrics", group="user_activity_trends"),
+            ],
+        ),
         "reporting": KedroOperator(
             task_id="reporting",
             pipeline="training",
@@ -110,8 +137,6 @@ with DAG(
             doc_md=(
                 "Show how the segments move through time, and put all of it on one page.\n"
                 "\n"
-                "- `reporting.draw_quality`: Draw how many rows were accepted, and why the "
-                "others were not.\n"
                 "- `reporting.draw_elbow`: Draw the error for each number of segments, and "
                 "what every criterion votes for.\n"
                 "- `reporting.break_down_segments`: Count the sessions and conversions of "
@@ -126,6 +151,8 @@ with DAG(
                 "period.\n"
                 "- `reporting.draw_profiles`: Draw how far each segment stands from the mean "
                 "of all sessions, in standard deviations.\n"
+                "- `reporting.draw_quality`: Draw how many rows were accepted, and why the "
+                "others were not.\n"
                 "- `reporting.draw_shares`: Draw each segment's share of the sessions of each "
                 "period.\n"
                 "- `reporting.draw_sizes`: Draw how many sessions each segment has.\n"
@@ -158,33 +185,6 @@ with DAG(
                 Asset("user_activity_trends-base-trend_tests", group="user_activity_trends"),
             ],
         ),
-        "clustering": KedroOperator(
-            task_id="clustering",
-            pipeline="training",
-            environment="base",
-            namespace="clustering",
-            doc_md=(
-                "Find how many segments there are, train the model, and name them.\n"
-                "\n"
-                "- `clustering.sweep_cluster_counts`: Fit k-means once per candidate `k`, and "
-                "put each partition to the test.\n"
-                "- `clustering.select_cluster_count`: Choose the number of clusters and say "
-                "why.\n"
-                "- `clustering.train_model`: Fit the model with the k that was chosen.\n"
-                "- `clustering.evaluate_model`: Measure the model on the sessions that it was "
-                "trained on.\n"
-                "- `clustering.name_segments`: Number the clusters by size and name them "
-                "after what sets them apart."
-            ),
-            outlets=[
-                Asset("user_activity_trends-base-cluster_choice", group="user_activity_trends"),
-                Asset("user_activity_trends-base-cluster_evidence", group="user_activity_trends"),
-                Asset("user_activity_trends-base-elbow_curve", group="user_activity_trends"),
-                Asset("user_activity_trends-base-segment_identities", group="user_activity_trends"),
-                Asset("user_activity_trends-base-segmentation_model", group="user_activity_trends"),
-                Asset("user_activity_trends-base-training_metrics", group="user_activity_trends"),
-            ],
-        ),
         "labelling": KedroOperator(
             task_id="labelling",
             pipeline="training",
@@ -205,6 +205,6 @@ with DAG(
             ],
         ),
     }
-    tasks["labelling"] >> tasks["reporting"]
     tasks["data_processing"] >> tasks["clustering"]
+    tasks["labelling"] >> tasks["reporting"]
     tasks["clustering"] >> tasks["labelling"]
