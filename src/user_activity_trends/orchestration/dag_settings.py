@@ -1,5 +1,6 @@
 """The typed owner of ``conf/<environment>/airflow.yml``."""
 
+import re
 from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Any, Literal
@@ -27,7 +28,8 @@ PRESETS = ("once", "continuous", "hourly", "daily", "weekly", "monthly", "quarte
 def _schedule(text: str) -> str:
     from croniter import croniter
 
-    if not (text.removeprefix("@") in PRESETS if text.startswith("@") else croniter.is_valid(text)):
+    cron = re.fullmatch(r"\S+( +\S+){4}", text) and croniter.is_valid(text)
+    if not cron and text not in {f"@{preset}" for preset in PRESETS}:
         msg = "a schedule is null, a cron expression such as 0 5 * * *, or one of @"
         raise ValueError(msg + ", @".join(PRESETS))
     return text
