@@ -103,7 +103,8 @@ def test_the_counts_are_printed_and_a_low_one_is_told(
     assert planted_truth.report("planted", 3, [*right, wrong]) == 0
     assert planted_truth.report("planted", 3, [*right[:18], wrong, wrong]) == 2
     lines = [*right[:2], wrong]
-    assert planted_truth.report("line along a column", 3, lines) == 2
+    assert planted_truth.report("line in any direction", 3, lines) == 2
+    assert planted_truth.report("line along a column", 3, lines) == 0
     assert planted_truth.report("uniform", 0, none) == 0
     assert planted_truth.report("uniform", 0, none[1:]) == 1
 
@@ -112,6 +113,10 @@ def test_the_counts_are_printed_and_a_low_one_is_told(
         "  cube 4 of 4, simplex 4 of 4, unequal sizes 4 of 4, pairs 4 of 4, correlated 3 of 4",
         "3 groups: consensus finds 3 in 18 of 20 (else {4: 2}); natural groups in 18",
         "  cube 4 of 4, simplex 4 of 4, unequal sizes 4 of 4, pairs 3 of 3, correlated 3 of 5",
+        (
+            "3 groups in a line in any direction: consensus finds 3 in 2 of 3 (else {4: 1}); "
+            "natural groups in 2"
+        ),
         (
             "3 groups in a line along a column: consensus finds 3 in 2 of 3 (else {4: 1}); "
             "natural groups in 2"

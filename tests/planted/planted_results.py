@@ -182,6 +182,8 @@ def _choice(segments: int, resamples: int) -> dict[str, Any]:
             else {},
         },
         "natural_groups": True if resamples else None,
+        "natural_counts": [k] if resamples else None,
+        "natural_at_k": segments == k if resamples else None,
         "warnings": [],
         "verdict": f"The elbow says {segments}.",
     }

@@ -33,8 +33,10 @@ SLOWLY = (
 import time
 from sklearn.cluster import KMeans
 fit = KMeans.fit
+first = iter(range(6))  # the sweep's, of conf/test; those of the resamples need not wait
 def sleep_and_fit(*args, **kwargs):
-    time.sleep(0.6)
+    if next(first, None) is not None:
+        time.sleep(0.6)
     return fit(*args, **kwargs)
 KMeans.fit = sleep_and_fit
 """

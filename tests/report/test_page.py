@@ -369,8 +369,26 @@ def test_verdict_and_warnings_are_part_of_the_trust() -> None:
     }
     answer = can_i_trust_it(choice, planted["elbow_curve"], planted["segment_profiles"])
     assert answer.figure == "0.98"
-    assert answer.sentences[0].replace("\N{NO-BREAK SPACE}", " ") == "k = 3. No natural groups."
+    assert answer.sentences[1].replace("\N{NO-BREAK SPACE}", " ") == "k = 3. No natural groups."
     assert answer.sentences[-1] == "Two warnings: see the choice of k."
+
+
+@pytest.mark.parametrize(
+    ("mean", "natural", "told"),
+    [
+        (0.9, True, "Nearly the same segments come back .*, and they stand apart .*"),
+        (0.89, None, "Mostly the same segments come back when the sessions are drawn again"),
+        (0.75, False, "Mostly the same .*; they are parts of sessions that shade into .*"),
+        (0.74, False, "Other segments come back .*: do not build on these; they are parts .*"),
+        (np.nan, None, "Whether the same segments would come back was not tried"),
+    ],
+)
+def test_the_trust_begins_in_plain_words(mean: float, natural: bool | None, told: str) -> None:  # noqa: FBT001
+    planted = plant()
+    curve = planted["elbow_curve"].assign(stability_mean=mean, stability_min=mean)
+    choice = planted["cluster_choice"] | {"natural_at_k": natural}
+    answer = can_i_trust_it(choice, curve, planted["segment_profiles"])
+    assert re.fullmatch(f"{told}\\.", answer.sentences[0])
 
 
 def test_without_an_outcome_the_share_is_what_changed() -> None:

@@ -11,8 +11,12 @@ from user_activity_trends.charts.rows import is_missing, rows_of
 from user_activity_trends.charts.trends import NO_PERIOD
 from user_activity_trends.charts.wording import NONE, count, percent, points, sentence, some
 from user_activity_trends.segmentation.moves import largest_change, largest_move
+from user_activity_trends.segmentation.selection import STABLE
 from user_activity_trends.segmentation.trends import LEAST_SESSIONS
 from user_activity_trends.sessions.columns import ColumnsParams
+
+STEADY = 0.9
+"""Mean adjusted Rand index that counts as excellent agreement (Steinley 2004)."""
 
 
 @dataclass(frozen=True)
@@ -138,10 +142,10 @@ def verdict(choice: dict[str, Any]) -> str:
 def can_i_trust_it(choice: dict[str, Any], curve: pd.DataFrame, profiles: pd.DataFrame) -> Answer:
     """Say how reproducible the segments are, and what to be careful about."""
     k = int(choice["k"])
-    told = [verdict(choice)]
     chosen = curve[curve["k"] == k]
     mean = float(chosen["stability_mean"].iloc[0]) if len(chosen) else float("nan")
     least = float(chosen["stability_min"].iloc[0]) if len(chosen) else float("nan")
+    told = [_in_short(mean, natural=choice["natural_at_k"]), verdict(choice)]
     figure, unit = NONE, "stability was not measured"
     if not is_missing(mean):
         figure = f"{mean:.2f}"
@@ -162,6 +166,26 @@ def can_i_trust_it(choice: dict[str, Any], curve: pd.DataFrame, profiles: pd.Dat
     if warnings:
         told.append(f"{sentence(some(len(warnings), 'warning'))}: see the choice of k.")
     return Answer("trust", "Can I trust it?", figure, unit, tuple(told), "#choice", "Choice of k")
+
+
+def _in_short(mean: float, *, natural: bool | None) -> str:
+    """Say the same for who knows no index: do they come back, and are they kinds of sessions."""
+    if is_missing(mean):
+        told = "Whether the same segments would come back was not tried"
+    elif mean >= STEADY:
+        told = "Nearly the same segments come back when the sessions are drawn again"
+    elif mean >= STABLE:
+        told = "Mostly the same segments come back when the sessions are drawn again"
+    else:
+        told = "Other segments come back when the sessions are drawn again: do not build on these"
+    if natural is None:
+        return f"{told}."
+    if natural:
+        return f"{told}, and they stand apart from one another as groups of their own."
+    return (
+        f"{told}; they are parts of sessions that shade into one another, useful to describe "
+        "them, rather than separate kinds."
+    )
 
 
 def what_was_rejected(data_quality: dict[str, Any]) -> Answer:
