@@ -58,9 +58,15 @@ def _make_test_project(folder: Path, python: Path) -> None:
 
 
 def _make_home(home: Path) -> None:
-    """Make the folder in which the tasks run, with the configuration as it is deployed."""
+    """Make the folder in which the tasks run, with the configuration but for the resamples."""
     shutil.copytree(PROJECT / "conf", home / "conf", ignore=shutil.ignore_patterns("local"))
     shutil.copytree(PROJECT / "data/01_raw", home / "data/01_raw")
+    # Resamples would take most of the time of each of some thirty runs, and nothing here is
+    # about them.
+    settings = home / "conf/base/parameters_clustering.yml"
+    content = yaml.safe_load(settings.read_text(encoding="utf-8"))
+    content["clustering"]["stability"]["resamples"] = 0
+    settings.write_text(yaml.safe_dump(content), encoding="utf-8")
 
 
 def _dags(folder: Path, home: Path) -> Path:

@@ -9,6 +9,7 @@ from planted_results import plant
 
 from user_activity_trends.charts import choice, quality, segments, text, trends
 from user_activity_trends.charts.figure import Figure
+from user_activity_trends.charts.wording import NONE
 from user_activity_trends.segmentation.changes import split_changes
 
 CALENDAR = ["Jan", "Feb", "Mar", "Apr", "May"]
@@ -98,6 +99,17 @@ def test_profiles_state_what_stands_out_most() -> None:
     assert "mean 4" in heatmap["hovertext"][1][1]
 
 
+def test_a_segment_without_a_value_of_a_feature_has_a_dash() -> None:
+    profiles = plant()["segment_profiles"]
+    profiles.loc[1, ["mean_Pages", "median_Pages", "standing_Pages"]] = np.nan
+    figure = segments.profile_map(profiles)
+    (trace,) = traces(figure)
+    assert "nan" not in title(figure)
+    assert (trace["z"][0][1], trace["text"][0][1]) == (None, NONE)
+    assert "no session of the segment has a value" in trace["hovertext"][0][1]
+    assert "nan" not in str(trace)
+
+
 def test_the_map_states_how_much_it_shows() -> None:
     """Two groups on a line: one direction has nearly all of the variance."""
     rng = np.random.default_rng(0)
@@ -177,7 +189,7 @@ def test_the_elbow_states_who_chose_and_who_agrees() -> None:
     figure = choice.elbow(planted["elbow_curve"], planted["cluster_choice"])
     assert title(figure) == (
         "Three segments, chosen by the elbow: 4 of 5 other criteria vote for 3; "
-        "shuffled data bends at 4 in 3 of 4 trials"
+        "shuffled data bends at 4 in 3 of 5 trials"
     )
     votes = next(one for one in traces(figure) if one["name"] == "vote")
     rows = layout(figure)["yaxis2"]["ticktext"]
@@ -396,10 +408,23 @@ def test_a_change_within_chance_is_no_finding() -> None:
 
 def test_small_periods_alone_make_no_change() -> None:
     table = counted({"Feb": [(500, 50)], "Mar": [(29, 9)]})
-    assert title(trends.changes(split_changes(table), table, ["Feb", "Mar"], "Month")) == (
+    figure = trends.changes(split_changes(table), table, ["Feb", "Mar"], "Month")
+    assert "see columns.period_bin" in nothing(figure)[1]
+    assert title(figure) == (
         "Changes of conversion: under 30 sessions in one of any two periods, too few to tell a "
         "change"
     )
+
+
+def test_no_step_leads_to_or_from_a_period_without_a_rate() -> None:
+    months = {"Feb": [(1000, 100)], "Mar": [(2, 2)], "Apr": [(1000, 110)], "May": [(1000, 200)]}
+    table = counted(months)
+    figure = trends.changes(split_changes(table), table, [*months], "Month")
+    _, mix, rate, levels = traces(figure)
+    assert mix["x"] == pytest.approx([2.36])
+    assert rate["y"] == pytest.approx([9])
+    assert levels["x"] == [0, 2, 3]
+    assert layout(figure)["yaxis"]["range"][1] < 25
 
 
 def test_quality_states_what_was_rejected_and_why() -> None:

@@ -161,12 +161,27 @@ def test_rules_are_told_with_their_fidelity(outline: Outline) -> None:
     ) in outline.text
 
 
-def test_every_chart_and_table_names_its_file(outline: Outline) -> None:
-    for dataset, path in sources.PATHS.items():
-        if dataset not in {"segment_migrations", "training_metrics"}:
-            assert f"{dataset}, {path}" in re.sub(" +,", ",", outline.text)
-    for chart in page.CHARTS:
-        assert f"08_reporting/charts/{chart}.json" in outline.text
+def test_every_chart_and_table_names_its_file(results: dict[str, Any]) -> None:
+    parts = re.findall(r'<figure class="chart".*?</figure>', results["report"], re.DOTALL)
+    assert len(parts) == len(page.CHARTS)
+    for chart, part in zip(sorted(page.CHARTS), sorted(parts, key=_plot_id), strict=True):
+        assert f"{chart}, <code>08_reporting/charts/{chart}.json</code>" in part
+        _, tables = page._HOW[chart]  # noqa: SLF001
+        for dataset in tables:
+            assert f"{dataset}, <code>{sources.PATHS[dataset]}</code>" in part
+    tables = re.findall(r'<div class="table">.*?</p>\n</div>', results["report"], re.DOTALL)
+    assert len(tables) == results["report"].count("<table ")
+    for table in tables:
+        [named] = re.findall(r'class="origin">(\w+), <code>(.*?)</code>', table)
+        assert sources.PATHS[named[0]] == named[1]
+    for dataset in ("cluster_choice", "training_metrics"):
+        assert f"{dataset}, <code>{sources.PATHS[dataset]}</code>" in results["report"]
+
+
+def _plot_id(figure: str) -> str:
+    found = re.search(r'class="plot" id="(\w+)"', figure)
+    assert found
+    return found[1]
 
 
 def test_paths_are_those_of_the_catalog() -> None:
@@ -266,6 +281,60 @@ def test_small_cells_are_grey_and_absent_periods_named() -> None:
     assert large[4].copied == "0.775"
 
 
+def test_changes_to_and_from_a_small_period_are_grey() -> None:
+    trends = pd.concat([converting(("Feb", 900, 9), ("Mar", 2, 2), ("Apr", 30, 9), ("May", 30, 9))])
+    rows = tables.changes(split_changes(trends), trends).rows
+    assert [[cell.muted for cell in row[2:]] for row in rows] == [
+        [True] * 3,
+        [True] * 3,
+        [False] * 3,
+    ]
+
+
+def test_periods_without_sessions_are_not_said_to_be_in_the_file() -> None:
+    table = converting(*((f"d{day}", 50, 5) for day in range(900))).assign(ci_low=0.0, ci_high=1.0)
+    table["conversion_rate"] = 0.1
+    calendar = [f"{kind}{day}" for day in range(900) for kind in ("d", "none")]
+    shown = tables.trends(table, calendar)
+    assert (len(shown.rows), shown.left_out) == (1_000, 400)
+
+
+def test_votes_are_told_with_those_on_shuffled_columns() -> None:
+    elbow, silhouette, *_, strength = tables.votes(plant()["cluster_choice"]).rows
+    assert [cell.shown for cell in elbow] == ["Elbow", "3", f"4, 4, 4, {NONE}, 5"]
+    assert [cell.shown for cell in silhouette] == ["Silhouette", "3", "2, 2, 2, 3, 2"]
+    assert [cell.shown for cell in strength] == ["Prediction strength", "3", NONE]
+    off = tables.votes(plant(resamples=0)["cluster_choice"]).rows
+    assert {row[2].shown for row in off} == {NONE}
+
+
+@pytest.mark.parametrize(
+    ("changed", "told", "not_told"),
+    [
+        ({}, "bars are 95 % intervals; grey marks", "One row a segment, one column a period"),
+        ({"segments": 9}, "Blank: under 30 sessions of the segment", "bars are 95 % intervals"),
+        ({"segments": 9}, "Blank: under 30 sessions in the period", "crosses on the axis"),
+        ({}, "what it would vote for if the columns were shuffled", "Below: what each criterion."),
+        (
+            {"resamples": 0},
+            "Below: what each criterion votes for.",
+            "were shuffled (larger",
+        ),
+        (
+            {"resamples": 0},
+            "Starts of k-means: sweep 10, model 10.",
+            "stability 2",
+        ),
+        ({}, "sweep 10, model 10, stability 2, permutations 2.", "Starts of k-means: sweep 10."),
+        ({"periods": ()}, "No changes of conversion", "to or from a period of"),
+    ],
+)
+def test_captions_are_of_what_was_drawn(changed: dict[str, Any], told: str, not_told: str) -> None:
+    said = Outline(report(plant(**changed))["report"]).text
+    assert told in said
+    assert not_told not in said
+
+
 def test_a_share_of_a_small_period_is_grey() -> None:
     planted = report(plant(sessions=60, periods=("Feb", "Mar", "Apr", "May")))
     assert planted["segment_trends"]["share_low"].isna().all()
@@ -299,7 +368,7 @@ def test_a_long_table_is_cut_and_says_so() -> None:
         {"period_from": "a", "period_to": "b", "change": 0.1, "mix": 0.0, "rate": 0.1},
         index=range(1_200),
     )
-    cut = tables.changes(changes)
+    cut = tables.changes(changes, converting(("a", 50, 5), ("b", 50, 10)))
     assert (len(cut.rows), cut.left_out) == (1_000, 200)
 
 
@@ -331,6 +400,7 @@ def test_the_page_of_ten_years_by_day_stays_small() -> None:
 def test_a_grid_of_many_days_stays_small() -> None:
     days = [str(day.date()) for day in pd.date_range("2025-01-01", periods=500)]
     made = report(plant(segments=9, sessions=50_000, periods=days, period_bin="day"))
+    assert set(re.findall(r'data-least-width="(\d+)"', made["report"])) == {"0", "540"}
     (grid,) = made["shares_chart"].to_plotly_json()["data"]
     assert "hovertext" not in grid
     assert grid["z"][0][0] == round(grid["z"][0][0], 2)
@@ -340,11 +410,19 @@ def test_a_grid_of_many_days_stays_small() -> None:
     ("changed", "told"),
     [
         ({}, "no column is nearly the outcome, and no column is filled in few periods only."),
-        ({"outcome": False}, "no segment is tiny, and no column is filled in few periods only."),
-        ({"periods": ()}, "no segment is tiny, and no column is nearly the outcome."),
+        (
+            {"periods": ("Feb", "Mar")},
+            "one segment holds nearly everything, and no column is nearly the outcome.",
+        ),
+        ({"outcome": False}, "nearly everything, and no column is filled in few periods only."),
+        ({"periods": ()}, "nearly everything, and no column is nearly the outcome."),
         (
             {"periods": (), "outcome": False},
-            "No warning: no column or segment dominates, and no segment is tiny.",
+            (
+                "No warning: no column carries more than 90 % of the variance, no segment holds "
+                "under 1 % of the sessions, and no silhouette is high only because one segment "
+                "holds nearly everything."
+            ),
         ),
     ],
 )
@@ -374,20 +452,32 @@ def test_verdict_and_warnings_are_part_of_the_trust() -> None:
 
 
 @pytest.mark.parametrize(
-    ("mean", "natural", "told"),
+    ("mean", "known", "natural", "told"),
     [
-        (0.9, True, "Nearly the same segments come back .*, and they stand apart .*"),
-        (0.89, None, "Mostly the same segments come back when the sessions are drawn again"),
-        (0.75, False, "Mostly the same .*; they are parts of sessions that shade into .*"),
-        (0.74, False, "Other segments come back .*: do not build on these; they are parts .*"),
-        (np.nan, None, "Whether the same segments would come back was not tried"),
+        (0.9, [0.9, 0.75], [3], "Nearly .* when the sessions are drawn again. They stand out .*"),
+        (0.89, [0.9, 0.9], None, "Mostly the same segments come back when .* drawn again"),
+        (0.75, [0.9, 0.74], [], "Mostly .*, but segment 2 often comes back different. They are .*"),
+        (0.75, [0.7, 0.74], None, "Mostly .*, but segments 1 and 2 often come back different"),
+        (
+            0.74,
+            [0.9, 0.7],
+            [2, 4],
+            "Other .*: do not build on these. .* those at k = 2 and 4 are.*",
+        ),
+        (np.nan, [np.nan] * 2, None, "Whether the same segments would come back was not tried"),
     ],
 )
-def test_the_trust_begins_in_plain_words(mean: float, natural: bool | None, told: str) -> None:  # noqa: FBT001
-    planted = plant()
+def test_the_trust_begins_in_plain_words(
+    mean: float, known: list[float], natural: list[int] | None, told: str
+) -> None:
+    planted = plant(segments=2)
     curve = planted["elbow_curve"].assign(stability_mean=mean, stability_min=mean)
-    choice = planted["cluster_choice"] | {"natural_at_k": natural}
-    answer = can_i_trust_it(choice, curve, planted["segment_profiles"])
+    choice = planted["cluster_choice"] | {
+        "natural_counts": natural,
+        "natural_at_k": natural and 3 in natural if natural != [] else False,
+    }
+    profiles = planted["segment_profiles"].assign(stability=known)
+    answer = can_i_trust_it(choice, curve, profiles)
     assert re.fullmatch(f"{told}\\.", answer.sentences[0])
 
 

@@ -138,9 +138,10 @@ def _elbow_title(k: int, choice: dict[str, Any]) -> str:
         of = "criteria" if method in {"consensus", "fixed"} else "other criteria"
         voting = "vote" if agreeing > 1 else "votes"
         title += f": {agreeing or 'none'} of {len(others)} {of} {voting} for {k}"
-    elbows = [elbow for elbow in (choice.get("permutations") or {}).get("elbows") or [] if elbow]
-    if elbows:
-        often, times = Counter(elbows).most_common(1)[0]
+    elbows = (choice.get("permutations") or {}).get("elbows") or []
+    bends = Counter(elbow for elbow in elbows if elbow)
+    if bends:
+        often, times = bends.most_common(1)[0]
         title += f"; shuffled data bends at {often} in {times} of {len(elbows)} trials"
     return sentence(title)
 

@@ -1,5 +1,6 @@
 """Charts of who the segments are: their size, their profile, their place."""
 
+from math import isnan
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 from user_activity_trends.charts import figure, palette, text
 from user_activity_trends.charts.figure import Figure, Layout, Trace
 from user_activity_trends.charts.rows import Row, rows_of
-from user_activity_trends.charts.wording import count, minus, number, percent, sentence, some
+from user_activity_trends.charts.wording import NONE, count, minus, number, percent, sentence, some
 from user_activity_trends.segmentation.naming import readable
 from user_activity_trends.segmentation.trends import LEAST_SESSIONS
 
@@ -20,7 +21,7 @@ AT_LEAST = 5
 _SEED = 42
 _LABEL = (0.09, 0.075)
 """Room that the number of a centre takes on a narrow screen, as shares of the map."""
-_STANDING = "standing_"
+_PREFIX = "standing_"
 _MOST_DIGITS = 8
 """Segments beyond which the cells of the heatmap hold whole numbers only."""
 
@@ -90,10 +91,12 @@ def profile_map(profiles: pd.DataFrame) -> Figure:
         deviations of all sessions; the means are told on hovering.
     """
     names = [str(name) for name in profiles]
-    features = [name.removeprefix(_STANDING) for name in names if name.startswith(_STANDING)]
+    features = [name.removeprefix(_PREFIX) for name in names if name.startswith(_PREFIX)]
     segments = rows_of(profiles)
-    standing = profiles[[_STANDING + name for name in features]].to_numpy(dtype=float)
-    row, column = divmod(int(np.abs(standing).argmax()), len(features))
+    standing = profiles[[_PREFIX + name for name in features]].to_numpy(dtype=float)
+    # A segment with nothing but gaps in a feature has no mean of it.
+    far = np.nan_to_num(np.abs(standing))
+    row, column = divmod(int(far.argmax()), len(features))
     most, feature = float(standing[row, column]), readable(features[column])
     sign = "above" if most > 0 else "below"
     title = (
@@ -102,19 +105,19 @@ def profile_map(profiles: pd.DataFrame) -> Figure:
     )
     if len(segments) == 1:
         title = "One segment: nothing that it could stand out from"
-    reach = max(1.0, min(3.0, float(np.abs(standing).max())))
+    reach = max(1.0, min(3.0, float(far.max())))
     decimals = 1 if len(profiles) <= _MOST_DIGITS else 0
     cells = standing.T
     trace: Trace = {
         "type": "heatmap",
-        "z": [[round(float(cell), 4) for cell in line] for line in cells],
+        "z": [[None if isnan(cell) else round(float(cell), 4) for cell in line] for line in cells],
         "x": [*range(len(profiles))],
         "y": [*range(len(features))],
         "zmin": -reach,
         "zmax": reach,
         "zmid": 0,
         "colorscale": [[*stop] for stop in palette.DIVERGING],
-        "text": [[minus(f"{cell:+.{decimals}f}") for cell in line] for line in cells],
+        "text": [[_standing(cell, decimals) for cell in line] for line in cells],
         "texttemplate": "%{text}",
         "hovertext": [
             [_told(one, name, float(cells[j, i])) for i, one in enumerate(segments)]
@@ -152,7 +155,13 @@ def _told(row: Row, feature: str, standing: float) -> str:
     ]
     if f"median_{feature}" in row:
         parts.append(f"median {number(row[f'median_{feature}'])}")
-    return text.lines(*parts, minus(f"{standing:+.2f} standard deviations"))
+    if isnan(standing):
+        return text.lines(*parts, "no session of the segment has a value")
+    return text.lines(*parts, f"{_standing(standing, 2)} standard deviations")
+
+
+def _standing(value: float, decimals: int) -> str:
+    return NONE if isnan(value) else minus(f"{value:+.{decimals}f}")
 
 
 def sessions_map(scaled: pd.DataFrame, labelled: pd.DataFrame) -> Figure:

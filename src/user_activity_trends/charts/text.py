@@ -70,7 +70,8 @@ def wrapped(text: str, width: int = 78) -> str:
     >>> wrapped("Three segments: one < two", 16)
     'Three segments:<br>one &lt; two'
     """
-    return LINE.join(literal(line) for line in textwrap.wrap(text, width)) or " "
+    broken = textwrap.wrap(text, width, break_on_hyphens=False)
+    return LINE.join(literal(line) for line in broken) or " "
 
 
 def lines(*parts: str) -> str:

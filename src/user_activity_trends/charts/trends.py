@@ -242,15 +242,15 @@ def _told(row: Row, measure: _Measure) -> str:
 
 
 def overall_rates(trends: pd.DataFrame) -> dict[str, float]:
-    """Return the conversion rate of all sessions of each period, in calendar order."""
+    """Return the conversion rate of all sessions of each period that has 30 of them, in order."""
     sums = trends.groupby("period", sort=False)[["conversions", "sessions"]].sum()
+    sums = sums[sums["sessions"] >= LEAST_SESSIONS]
     rates = sums["conversions"] / sums["sessions"]
     return {str(period): float(rate) for period, rate in rates.items()}
 
 
 def _all_sessions(trends: pd.DataFrame, calendar: Sequence[str]) -> Trace:
-    totals = trends.groupby("period")["sessions"].transform("sum")
-    rates = overall_rates(trends[totals >= LEAST_SESSIONS])
+    rates = overall_rates(trends)
     return {
         "type": "scatter",
         "mode": "lines",
@@ -434,22 +434,28 @@ def changes(
 
     Returns:
         The overall conversion of each period, and between two of them one step
-        for the mix of segments and one for their rates.
+        for the mix of segments and one for their rates; none to or from a period
+        of under 30 sessions, which has no rate.
     """
     if "conversion_rate" not in trends:
         return figure.empty("No changes of conversion: the sessions have no outcome", NO_OUTCOME)
     if period is None or trends.empty:
         return figure.empty("No changes of conversion: the sessions have no period", NO_PERIOD)
-    rates = overall_rates(trends)
     if conversion_changes.empty:
-        only = text.shortened(next(iter(rates)))
+        only = text.shortened(trends["period"].iloc[0])
         title = f"One period only ({only}): no change of conversion to explain"
         return figure.empty(title, "The sessions of one more period make a change.")
+    rates = overall_rates(trends)
+    ends = conversion_changes[["period_from", "period_to"]]
+    counting = conversion_changes[ends.isin({*rates}).all(axis=1)]
+    title = _changes_title(largest_change(conversion_changes, trends))
+    if counting.empty:
+        return figure.empty(title, "Longer periods have more sessions: see columns.period_bin.")
     place = {name: at for at, name in enumerate(calendar)}
     mix: list[tuple[float, float, float, str]] = []
     rate: list[tuple[float, float, float, str]] = []
     spans: list[tuple[int, int]] = []
-    for row in rows_of(conversion_changes):
+    for row in rows_of(counting):
         start, end = place[row["period_from"]], place[row["period_to"]]
         spans.append((start, end))
         level = 100 * rates[row["period_from"]]
@@ -476,8 +482,8 @@ def changes(
         ],
         "hoverinfo": "text",
     }
-    ends = [base + step for steps in (mix, rate) for _, base, step, _ in steps]
-    low, high = min([0.0, *ends]), max([*ends, *(100 * value for value in rates.values())])
+    tops = [base + step for steps in (mix, rate) for _, base, step, _ in steps]
+    low, high = min([0.0, *tops]), max([*tops, *(100 * value for value in rates.values())])
     layout: Layout = {
         "xaxis": _calendar_axis(calendar),
         "yaxis": figure.axis(
@@ -520,11 +526,7 @@ def changes(
         "showlegend": False,
     }
     drawn = [joints, *steps, levels]
-    return figure.drawn(
-        _changes_title(largest_change(conversion_changes, trends)),
-        _thinned(drawn) if len(calendar) > MOST_TOLD else drawn,
-        layout,
-    )
+    return figure.drawn(title, _thinned(drawn) if len(calendar) > MOST_TOLD else drawn, layout)
 
 
 def _changes_title(found: Change | None) -> str:

@@ -1,13 +1,14 @@
 """The summary on top of the page: five questions, answered in words and numbers."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
 import pandas as pd
 
-from user_activity_trends.charts.rows import is_missing, rows_of
+from user_activity_trends.charts.choice import GOOD_JACCARD
+from user_activity_trends.charts.rows import Row, is_missing, rows_of
 from user_activity_trends.charts.trends import NO_PERIOD
 from user_activity_trends.charts.wording import NONE, count, percent, points, sentence, some
 from user_activity_trends.segmentation.moves import largest_change, largest_move
@@ -15,6 +16,8 @@ from user_activity_trends.segmentation.selection import STABLE
 from user_activity_trends.segmentation.trends import LEAST_SESSIONS
 from user_activity_trends.sessions.columns import ColumnsParams
 
+_MOST_NAMED = 4
+"""Periods without sessions beyond which they are counted only."""
 STEADY = 0.9
 """Mean adjusted Rand index that counts as excellent agreement (Steinley 2004)."""
 
@@ -74,12 +77,21 @@ def _periods(trends: pd.DataFrame, calendar: Sequence[str], column: str) -> str:
     else:
         of = some(len(present), "period")
         told = f"They are from {of}, {present[0]} to {present[-1]} ({column})"
-    absent = [period for period in calendar if period not in set(present)]
-    if not absent:
-        return f"{told}."
-    if len(absent) > 4:  # noqa: PLR2004
-        return f"{told}; {count(len(absent))} further periods have no sessions."
-    return f"{told}; no sessions in {' and '.join(absent)}."
+    absent = absences(present, calendar)
+    return f"{told}; no sessions in {absent}." if absent else f"{told}."
+
+
+def absences(present: Iterable[str], calendar: Sequence[str]) -> str:
+    """Name the periods without sessions, or count them where they are many.
+
+    >>> absences(["Feb"], ["Jan", "Feb", "Mar"]), absences(["0"], [*"0123456"]), absences("a", "a")
+    ('Jan and Mar', '6 further periods', '')
+    """
+    known = set(present)
+    absent = [period for period in calendar if period not in known]
+    if len(absent) > _MOST_NAMED:
+        return f"{count(len(absent))} further periods"
+    return " and ".join([", ".join(absent[:-1]), absent[-1]] if len(absent) > 1 else absent)
 
 
 def what_changed(changes: pd.DataFrame, trends: pd.DataFrame, columns: ColumnsParams) -> Answer:
@@ -145,7 +157,8 @@ def can_i_trust_it(choice: dict[str, Any], curve: pd.DataFrame, profiles: pd.Dat
     chosen = curve[curve["k"] == k]
     mean = float(chosen["stability_mean"].iloc[0]) if len(chosen) else float("nan")
     least = float(chosen["stability_min"].iloc[0]) if len(chosen) else float("nan")
-    told = [_in_short(mean, natural=choice["natural_at_k"]), verdict(choice)]
+    known = [row for row in rows_of(profiles) if not is_missing(row["stability"])]
+    told = [_in_short(mean, known, choice), verdict(choice)]
     figure, unit = NONE, "stability was not measured"
     if not is_missing(mean):
         figure = f"{mean:.2f}"
@@ -154,7 +167,6 @@ def can_i_trust_it(choice: dict[str, Any], curve: pd.DataFrame, profiles: pd.Dat
             f"Over {count(choice['resamples'])} resamples the adjusted Rand index at k = {k} is "
             f"{mean:.3f} on average and {least:.3f} at worst."
         )
-        known = [row for row in rows_of(profiles) if not is_missing(row["stability"])]
         weakest = min(known, key=lambda row: float(row["stability"]))
         told.append(
             f"The least stable is segment {weakest['segment']}: it overlaps with itself by "
@@ -168,23 +180,28 @@ def can_i_trust_it(choice: dict[str, Any], curve: pd.DataFrame, profiles: pd.Dat
     return Answer("trust", "Can I trust it?", figure, unit, tuple(told), "#choice", "Choice of k")
 
 
-def _in_short(mean: float, *, natural: bool | None) -> str:
+def _in_short(mean: float, known: Sequence[Row], choice: dict[str, Any]) -> str:
     """Say the same for who knows no index: do they come back, and are they kinds of sessions."""
+    weak = [f"{row['segment']}" for row in known if float(row["stability"]) < GOOD_JACCARD]
     if is_missing(mean):
         told = "Whether the same segments would come back was not tried"
-    elif mean >= STEADY:
-        told = "Nearly the same segments come back when the sessions are drawn again"
-    elif mean >= STABLE:
-        told = "Mostly the same segments come back when the sessions are drawn again"
-    else:
+    elif mean < STABLE:
         told = "Other segments come back when the sessions are drawn again: do not build on these"
-    if natural is None:
+    else:
+        often = "Nearly" if mean >= STEADY else "Mostly"
+        told = f"{often} the same segments come back when the sessions are drawn again"
+        if weak:
+            which = f"segment{'s' * (len(weak) > 1)} {' and '.join(weak)}"
+            told += f", but {which} often {'comes' if len(weak) == 1 else 'come'} back different"
+    if choice["natural_at_k"] is None:
         return f"{told}."
-    if natural:
-        return f"{told}, and they stand apart from one another as groups of their own."
+    if choice["natural_at_k"]:
+        return f"{told}. They stand out more than those of tables without groups."
+    elsewhere = " and ".join(str(k) for k in choice["natural_counts"])
+    instead = f"; those at k = {elsewhere} are" if elsewhere else ""
     return (
-        f"{told}; they are parts of sessions that shade into one another, useful to describe "
-        "them, rather than separate kinds."
+        f"{told}. They are not shown to be separate kinds of sessions{instead}: read them as a "
+        "useful way to cut."
     )
 
 

@@ -16,6 +16,8 @@ from user_activity_trends.charts.segments import label
 from user_activity_trends.charts.trends import NO_OUTCOME, NO_PERIOD
 from user_activity_trends.charts.wording import count, percent, sentence, some
 from user_activity_trends.report import answers, plots, sources, tables
+from user_activity_trends.segmentation.cautions import DOMINANT, ENOUGH, FEW_PERIODS, TINY
+from user_activity_trends.segmentation.natural import CLEAR, PREDICTABLE
 from user_activity_trends.segmentation.trends import LEAST_SESSIONS
 from user_activity_trends.sessions.columns import ColumnsParams
 
@@ -82,12 +84,31 @@ _HOW: dict[str, tuple[str, tuple[str, ...]]] = {
     "changes_chart": (
         (
             "From one period's conversion to the next in two steps: what the mix of segments "
-            "accounts for, and what their rates account for."
+            "accounts for, and what their rates account for; none to or from a period of under "
+            f"{LEAST_SESSIONS} sessions, too few for a rate."
         ),
         ("conversion_changes", "segment_trends"),
     ),
-    "quality_chart": ("Rows of the file, and why some were refused.", ("data_quality",)),
+    "quality_chart": (
+        "Rows of the file, and the most frequent reasons why some were refused (at most ten).",
+        ("data_quality",),
+    ),
 }
+_GRID = "One row a segment, one column a period; the scale tells which colour is how much."
+_GRIDS = {
+    "shares_chart": (
+        f"{_GRID} Blank: under {LEAST_SESSIONS} sessions in the period, or none (grey band)."
+    ),
+    "conversions_chart": (
+        f"{_GRID} Blank: under {LEAST_SESSIONS} sessions of the segment, too few for a rate; grey "
+        "bands are periods without sessions."
+    ),
+}
+"""How to read the charts that are heatmaps where there are many segments."""
+_ELBOW_ALONE = (
+    "Above: the smaller the error, the tighter the segments; it falls with every segment, and "
+    "bends where more bring little. Below: what each criterion votes for."
+)
 CHARTS = tuple(_HOW)
 """The charts that the page has."""
 
@@ -121,7 +142,24 @@ _METHOD = (
             "groups: a criterion that still votes says little."
         ),
     ),
+    (
+        "Natural groups",
+        (
+            f"Segments count as groups where their silhouette is {CLEAR} or more above that of "
+            "each table without groups (columns shuffled, or drawn with the same rank "
+            f"correlations), and their prediction strength is {PREDICTABLE} or more."
+        ),
+    ),
     ("Intervals", "95 % score intervals of a proportion (Wilson 1927)."),
+    (
+        "Within chance",
+        (
+            "A share or rate moves clearly where a chi-square test over its periods says so (p "
+            "below 0.05, adjusted after Holm 1979) and two of its intervals do not overlap; the "
+            "conversion of all sessions changes clearly where the interval of the difference "
+            "(Newcombe 1998, shared among the pairs of periods after Bonferroni) leaves out 0."
+        ),
+    ),
     (
         "Mix and rate",
         (
@@ -206,7 +244,8 @@ def build(
         for row in rows_of(results.segment_profiles)
     }
     drawn = [
-        plots.plot(name, charts[name], how, *of, names=names) for name, (how, of) in _HOW.items()
+        plots.plot(name, charts[name], _how(name, charts[name], how), *of, names=names)
+        for name, (how, of) in _HOW.items()
     ]
     return environment.get_template("report.html.j2").render(
         **_told(results, calendar, columns, recipe),
@@ -219,6 +258,18 @@ def build(
         source=sources.source,
         dashes=_DASHES,
     )
+
+
+def _how(name: str, figure: Figure, usual: str) -> str:
+    """Say how to read what was drawn, which is not the same for all sessions."""
+    traces = figure.to_plotly_json()["data"]
+    if not any(len(trace["x"]) for trace in traces):
+        return ""
+    if name in _GRIDS and traces[0]["type"] == "heatmap":
+        return _GRIDS[name]
+    if name == "elbow_chart" and not any("shuffled" in trace["name"] for trace in traces):
+        return _ELBOW_ALONE
+    return usual
 
 
 _DASHES = {
@@ -261,8 +312,9 @@ def _told(
         "styles": {one.number: palette.style(one.number, len(segments)) for one in segments},
         "verdict": answers.verdict(choice),
         "warnings": [str(one["message"]) for one in choice.get("warnings") or []],
-        "no_warning": _no_warning(columns),
-        "restarts": _restarts(choice, results.training_metrics),
+        "no_warning": _no_warning(profiles, trends, columns),
+        "restarts": _restarts(choice),
+        "model": str(results.training_metrics["model"]),
         "trend_notes": _trend_notes(trends, calendar, columns),
         "quality_notes": _quality_notes(quality),
         "no_migrations": _no_migrations(columns),
@@ -270,10 +322,11 @@ def _told(
             "profiles": tables.profiles(profiles),
             "features": tables.features(profiles, columns),
             "typical": tables.typical(results.typical_sessions),
+            "votes": tables.votes(choice),
             "scores": tables.scores(results.elbow_curve),
             "trends": tables.trends(trends, calendar if len(trends) else []),
             "trend_tests": tables.trend_tests(results.trend_tests),
-            "changes": tables.changes(results.conversion_changes),
+            "changes": tables.changes(results.conversion_changes, trends),
             "breakdowns": tables.breakdowns(results.segment_breakdowns),
             "migrations": tables.migrations(results.segment_migrations),
             "reasons": tables.reasons(quality),
@@ -305,19 +358,27 @@ def _segment(row: dict[str, Any]) -> _Segment:
     return _Segment(int(row["segment"]), str(row["segment_name"]), told, rule)
 
 
-def _restarts(choice: dict[str, Any], metrics: dict[str, Any]) -> str:
+def _restarts(choice: dict[str, Any]) -> str:
     parts = [
-        f"{name.replace('_', ' ')} {count(number)}" for name, number in choice["restarts"].items()
+        f"{name.replace('_', ' ')} {count(number)}"
+        for name, number in choice["restarts"].items()
+        if choice["resamples"] or name in {"sweep", "model"}
     ]
-    told = f"Starts of k-means: {', '.join(parts)}. Resamples: {count(choice['resamples'])}."
-    return f"{told} Fingerprint of the model: {metrics['model']}."
+    return f"Starts of k-means: {', '.join(parts)}. Resamples: {count(choice['resamples'])}."
 
 
-def _no_warning(columns: ColumnsParams) -> str:
-    checks = ["no column or segment dominates", "no segment is tiny"]
+def _no_warning(profiles: pd.DataFrame, trends: pd.DataFrame, columns: ColumnsParams) -> str:
+    """Name the checks that could have warned."""
+    checks = [
+        f"no column carries more than {percent(DOMINANT, 0)} of the variance",
+        f"no segment holds under {percent(TINY, 0)} of the sessions",
+        "no silhouette is high only because one segment holds nearly everything",
+    ]
     if columns.outcome is not None:
-        checks.append("no column is nearly the outcome")
-    if columns.period is not None:
+        yes = (profiles["outcome_rate"] * profiles["sessions"]).sum()
+        if min(yes, profiles["sessions"].sum() - yes) >= ENOUGH:
+            checks.append("no column is nearly the outcome")
+    if columns.period is not None and trends["period"].nunique() * FEW_PERIODS >= 1:
         checks.append("no column is filled in few periods only")
     return f"No warning: {', '.join(checks[:-1])}, and {checks[-1]}."
 
@@ -328,12 +389,11 @@ def _trend_notes(
     if columns.period is None or trends.empty:
         return [f"There is no trend to show: {NO_PERIOD}."]
     present = set(trends["period"])
-    absent = [period for period in calendar if period not in present]
     notes = []
     if len(present) == 1:
         notes.append("There is one period only: nothing to compare it with.")
-    if absent:
-        notes.append(f"Periods without any session: {', '.join(absent)}.")
+    if absent := answers.absences(present, calendar):
+        notes.append(f"No sessions in {absent}.")
     if "conversion_rate" not in trends:
         notes.append(f"There is no conversion to show: {NO_OUTCOME}.")
     if 1 < len(present) < 3:  # noqa: PLR2004

@@ -33,7 +33,6 @@ class Plot:
     legend: tuple[Entry, ...]
     sources: tuple[Source, ...]
     file: str
-    height: int
     least_width: int
     content: dict[str, Any]
 
@@ -66,7 +65,6 @@ def plot(
         legend=legend if with_legend else (),
         sources=tuple(source(table) for table in tables),
         file=f"08_reporting/charts/{name}.json",
-        height=int(layout["height"]),
         least_width=_least_width(content),
         content={"data": content["data"], "layout": layout},
     )
@@ -77,8 +75,8 @@ def _as_list(value: Any) -> Any:
 
 
 def _least_width(content: dict[str, Any]) -> int:
-    """Return below how many pixels a heatmap's cells could not hold their numbers."""
-    widths = [180 + 40 * len(one["x"]) for one in content["data"] if one["type"] == "heatmap"]
+    """Return below how many pixels a heatmap's cells could not hold the numbers in them."""
+    widths = [180 + 40 * len(one["x"]) for one in content["data"] if "texttemplate" in one]
     return max(widths, default=0)
 
 
@@ -104,6 +102,9 @@ def _entry(trace: dict[str, Any], names: Mapping[str, str]) -> Entry:
 def embedded(plots: list[Plot]) -> str:
     """Write the charts' data for a script tag: nothing in it can end the tag or begin a comment."""
     written = json.dumps(
-        {one.id: one.content for one in plots}, separators=(",", ":"), ensure_ascii=True
+        {one.id: one.content for one in plots},
+        separators=(",", ":"),
+        ensure_ascii=True,
+        allow_nan=False,
     )
     return written.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

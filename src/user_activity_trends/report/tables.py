@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from user_activity_trends.charts.choice import CRITERIA
 from user_activity_trends.charts.rows import is_missing, rows_of
 from user_activity_trends.charts.wording import NONE, count, minus, number, p_value, percent, points
 from user_activity_trends.report.sources import Source, source
@@ -184,6 +185,27 @@ def typical(table: pd.DataFrame) -> Table:
     )
 
 
+def votes(choice: dict[str, Any]) -> Table:
+    """Show the k of each criterion, and what it is on shuffled tables."""
+    shuffled = {"elbow": choice["permutations"]["elbows"]} | choice["permutations"]["votes"]
+    rows = [
+        [
+            _text(CRITERIA[name], head=True),
+            _number(vote, count),
+            _text(", ".join(NONE if k is None else str(k) for k in shuffled.get(name, []))),
+        ]
+        for name, vote in choice["votes"].items()
+    ]
+    return Table(
+        "votes",
+        "The number of segments that each criterion votes for",
+        (("Criterion", False), ("Vote", True), ("Votes on shuffled columns", False)),
+        rows,
+        source("cluster_choice"),
+        note=f"{NONE}: no vote. Stability and prediction strength have none on shuffled columns.",
+    )
+
+
 _SCORES = (
     ("sse", "SSE", number),
     ("silhouette", "Silhouette", "{:.3f}".format),
@@ -226,7 +248,8 @@ def trends(table: pd.DataFrame, calendar: Sequence[str]) -> Table:
     for row in rows_of(table):
         by_period.setdefault(str(row["period"]), []).append(row)
     width = 6 if with_outcome else 3
-    rows = []
+    rows: list[list[Cell]] = []
+    shown = 0
     for period in calendar:
         if period not in by_period:
             gap = Cell(NONE, "", muted=True)
@@ -234,17 +257,17 @@ def trends(table: pd.DataFrame, calendar: Sequence[str]) -> Table:
             rows.append([_text(period, head=True), gap, told, *[gap] * width])
         for row in by_period.get(period, []):
             first = [_text(period, head=True), *_segment(row, head=False)]
+            shown += len(rows) < MOST_ROWS
             rows.append([*first, *_counted(row, with_outcome=with_outcome)])
-    kept, left_out = _cut(rows)
     return Table(
         "trends",
         "Segments through time",
         (("Period", False), *_SEGMENT, *_counted_titles(with_outcome=with_outcome)),
-        kept,
+        rows[:MOST_ROWS],
         source("segment_trends"),
         note=f"Grey: under {LEAST_SESSIONS} sessions, too few for a rate; the counts stay. "
         "Intervals: Wilson, 95 %.",
-        left_out=left_out,
+        left_out=len(table) - shown,
     )
 
 
@@ -307,16 +330,15 @@ def trend_tests(table: pd.DataFrame) -> Table:
     )
 
 
-def changes(table: pd.DataFrame) -> Table:
+def changes(table: pd.DataFrame, trends: pd.DataFrame) -> Table:
     """Show what each change of the overall conversion is made of."""
-    rows = [
-        [
-            _text(row["period_from"], head=True),
-            _text(row["period_to"], head=True),
-            *(_number(row[name], points) for name in ("change", "mix", "rate")),
-        ]
-        for row in rows_of(table)
-    ]
+    sessions = trends.groupby("period")["sessions"].sum()
+    rows = []
+    for row in rows_of(table):
+        ends = (row["period_from"], row["period_to"])
+        few = min(sessions[one] for one in ends) < LEAST_SESSIONS
+        measured = (_number(row[name], points, muted=few) for name in ("change", "mix", "rate"))
+        rows.append([*(_text(one, head=True) for one in ends), *measured])
     kept, left_out = _cut(rows)
     return Table(
         "changes",
@@ -328,7 +350,8 @@ def changes(table: pd.DataFrame) -> Table:
         kept,
         source("conversion_changes"),
         note="Change = mix + rate. Mix: what the shift of sessions between segments accounts for; "
-        "rate: what changed within the segments (Kitagawa 1955, symmetric).",
+        "rate: what changed within the segments (Kitagawa 1955, symmetric). Grey: to or from a "
+        f"period of under {LEAST_SESSIONS} sessions, which says little.",
         left_out=left_out,
     )
 
