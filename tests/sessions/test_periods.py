@@ -126,11 +126,130 @@ def test_other_names_are_sorted_as_text_with_digits_as_numbers(labels: list[str]
         ["2025-12", "2026-01"],
         ["2024-9-30", "2024-10-1"],
         ["2024", "2025"],
+        ["2023/24", "2024/25"],
+        ["W9 2024", "W10 2024", "W1 2025"],
+        ["12.2023", "1.2024"],
+        ["2024.09", "2024.10"],
     ],
 )
 def test_periods_that_tell_their_year_or_number_are_in_its_order(labels: list[str]) -> None:
-    assert in_order(shuffled(labels), columns()) == labels
+    calendar = in_order(shuffled(labels), columns())
+
+    assert sort_categories(shuffled(labels)) == labels
+    assert [label for label in calendar if label in labels] == labels
     assert has_known_order(labels, columns())
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        ["31/12/23", "01/01/24"],
+        ["31.12.23", "01.01.24"],
+        ["12/23", "1/24"],
+        ["12.23", "1.24"],
+        ["23-12", "24-01"],
+        ["2024.1", "2024.9"],
+        ["Q4-23", "Q1-24"],
+        ["W52 24", "W1 25"],
+        ["1224-01", "0125-01"],
+        ["2023/2024", "2024/2025"],
+    ],
+)
+def test_two_numbers_without_a_year_in_front_are_in_no_order_that_is_known(
+    labels: list[str],
+) -> None:
+    assert not has_known_order(labels, columns())
+    assert sorted(in_order(labels, columns())) == sorted(labels)
+    assert has_known_order(labels, columns(accepted=(*labels,)))
+    assert has_known_order(labels[:1], columns())
+
+
+@pytest.mark.parametrize(
+    "calendar",
+    [
+        ["2024-11", "2024-12", "2025-01"],
+        ["2024-9", "2024-10", "2024-11", "2024-12", "2025-1"],
+        ["2024/09", "2024/10", "2024/11"],
+        ["10/2024", "11/2024", "12/2024", "01/2025"],
+        ["12.2023", "1.2024", "2.2024", "3.2024"],
+        ["Nov 2024", "Dec 2024", "Jan 2025"],
+        ["NOV-2024", "DEC-2024", "JAN-2025"],
+        ["Nov. 2024", "Dec. 2024", "Jan. 2025"],
+        ["2024 november", "2024 december", "2025 january"],
+        ["2024Nov", "2024Dec", "2025Jan"],
+        ["Q1 2024", "Q2 2024", "Q3 2024"],
+        ["2024-Q3", "2024-Q4", "2025-Q1", "2025-Q2"],
+        ["2024q4", "2025q1", "2025q2"],
+        ["Q1", "Q2", "Q3"],
+        ["2020-W52", "2020-W53", "2021-W01"],
+        ["2021W51", "2021W52", "2022W01"],
+        ["2024-W9", "2024-W10", "2024-W11"],
+        ["12/2024", *(f"{month:02d}/2025" for month in range(1, 11))],
+        ["Week 9, 2024", "Week 10, 2024", "Week 11, 2024"],
+        ["W9", "W10", "W11"],
+        ["week 01", "week 02", "week 03"],
+        ["1", "2", "3", "4", "5"],
+        ["98", "99", "100", "101"],
+        ["01", "02", "03"],
+        ["2020", "2021", "2022", "2023"],
+    ],
+)
+def test_what_lies_between_two_periods_of_one_form_is_written_as_they_are(
+    calendar: list[str],
+) -> None:
+    assert in_order([calendar[-1], calendar[0]], columns()) == calendar
+    assert has_known_order([calendar[-1], calendar[0]], columns())
+    assert sort_categories([calendar[-1], calendar[0]]) == [calendar[0], calendar[-1]]
+
+
+def test_two_spellings_of_a_month_of_a_year_both_stay() -> None:
+    assert in_order(["June 2024", "Aug 2024", "Jun 2024"], columns()) == [
+        *("Jun 2024", "June 2024", "Jul 2024", "Aug 2024")
+    ]
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        ["2024-9", "2024-11", "2025-01"],  # 2025-01 or 2025-1
+        ["2024-11", "1/2025"],
+        ["Nov 2024", "Jan, 2025"],
+        ["W1 2024", "Week 3 2024"],
+        ["2023-1", "2023-2", "2024-2"],  # quarters, terms or months
+        ["2009/10", "2011/12"],  # months or business years
+        ["2023/24", "2025/26"],
+        ["202411", "202501"],  # months, weeks or numbers
+        ["20241130", "20250101"],
+        ["1231", "2001"],  # days or numbers
+        ["2412", "2501"],
+        ["0930", "1001"],
+        ["24", "2024"],
+        ["01", "2", "05"],
+        ["1.0", "3.0"],
+        ["-1", "2"],
+        ["2021-W53", "2022-W02"],  # 2021 has no such week in ISO 8601
+        ["P1", "P3"],
+        ["1024-01", "2024-01"],  # a slip
+        ["1024-W01", "2024-W01"],
+    ],
+)
+def test_where_it_is_not_certain_what_lies_between_nothing_is_added(labels: list[str]) -> None:
+    assert in_order(shuffled(labels), columns()) == labels
+
+
+@pytest.mark.parametrize("most", [11, 12])
+def test_a_calendar_has_so_many_periods_at_most(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(periods, "MOST_PERIODS", most)
+
+    for first, last in (("2024-01", "2024-12"), ("1", "12"), ("W1", "W12"), ("1990", "2001")):
+        assert len(in_order([first, last], columns())) == (12 if most == 12 else 2)
+
+
+def test_the_weeks_of_two_centuries_are_those_of_their_days() -> None:
+    days = [date(1900, 1, 1) + timedelta(days=7 * n) for n in range(9_000)]
+    weeks = ["W{1:02d}/{0}".format(*day.isocalendar()[:2]) for day in days]
+
+    assert in_order([weeks[-1], weeks[0]], columns()) == weeks
 
 
 @pytest.mark.parametrize(
@@ -143,7 +262,10 @@ def test_periods_that_tell_their_year_or_number_are_in_its_order(labels: list[st
     ],
 )
 def test_numbers_are_sorted_by_size(labels: list[str]) -> None:
-    assert in_order(shuffled(labels), columns()) == labels
+    calendar = in_order(shuffled(labels), columns())
+
+    assert sort_categories(shuffled(labels)) == labels
+    assert [label for label in calendar if label in labels] == labels
 
 
 def test_two_spellings_of_one_number_or_month_both_stay() -> None:

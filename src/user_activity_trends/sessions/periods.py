@@ -7,21 +7,15 @@ from datetime import date, timedelta
 from typing import Any
 
 from user_activity_trends.errors import SettingError
+from user_activity_trends.sessions import period_names
 from user_activity_trends.sessions.columns import ColumnsParams
-
-_MONTHS = (
-    *("january", "february", "march", "april", "may", "june", "july"),
-    *("august", "september", "october", "november", "december"),
-)
-_SHORTEST = 3
-"""Letters of a month's name that tell it from the others."""
 
 MOST_PERIODS = 10_000
 """A calendar that would be longer has only the periods that occur: one of them is a slip."""
 
 _FIRST_YEAR = 1_000
+_LIKELY_YEARS = range(1900, 2100)
 _DIGIT = "0"
-_PART = re.compile(r"[^\W\d_]+(?:[0-9](?![0-9]))?\.?|[0-9]+")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
 
@@ -37,9 +31,10 @@ def in_order(present: Iterable[str], columns: ColumnsParams) -> list[str]:
 
     Returns:
         Every day, week or month from the first to the last where the period is
-        a date; else the accepted values in their order (any others last); else, where all are
-        names of months, every month from the first to the last; else those
-        present, as ``sort_categories`` sorts them.
+        a date; else the accepted values in their order (any others last); else, where
+        all are names of months, or months or quarters with their year, or weeks, or
+        whole numbers, and written in the same form, every one from the first to the
+        last; else those present, as ``sort_categories`` sorts them.
 
     Raises:
         SettingError: The periods are not those of the setting.
@@ -48,6 +43,8 @@ def in_order(present: Iterable[str], columns: ColumnsParams) -> list[str]:
     ['2025-W51', '2025-W52', '2026-W01', '2026-W02']
     >>> in_order(["May", "Feb", "june"], ColumnsParams(period="month"))
     ['Feb', 'Mar', 'Apr', 'May', 'june']
+    >>> in_order(["Q1 2025", "Q3 2024"], ColumnsParams(period="quarter"))
+    ['Q3 2024', 'Q4 2024', 'Q1 2025']
     """
     labels = sorted(set(present))
     if columns.period_bin and labels:
@@ -64,13 +61,15 @@ def in_order(present: Iterable[str], columns: ColumnsParams) -> list[str]:
     if values and values.accepted:
         return [*values.accepted, *sort_categories(set(labels) - set(values.accepted))]
     months = _months(labels)
-    return _filled_months(months) if months else sort_categories(labels)
+    if months:
+        return _filled_months(months)
+    return period_names.filled(labels, MOST_PERIODS) or sort_categories(labels)
 
 
 def sort_categories(labels: Iterable[str], accepted: Sequence[str] = ()) -> list[str]:
     """Sort values of a category: as accepted; else by the calendar, by number, or as text.
 
-    By the calendar go names of months, and months and quarters with their year
+    By the calendar go names of months, and months, quarters and weeks with their year
     ("Nov 2024", "2024-9", "11/2024", "Q4 2024"). In text, digits count as numbers.
 
     >>> sort_categories(["10", "9"]), sort_categories(["b", "a", "c"], accepted=["c", "b"])
@@ -91,7 +90,12 @@ def sort_categories(labels: Iterable[str], accepted: Sequence[str] = ()) -> list
 def has_known_order(present: Iterable[str], columns: ColumnsParams) -> bool:
     """Tell whether ``in_order`` sorts by more than the text of the periods.
 
+    It is not known of labels with two numbers or more where no year of four digits
+    goes first: "12/23" may be the month of a year, or a day of a month.
+
     >>> has_known_order(["spring", "summer"], ColumnsParams(period="when"))
+    False
+    >>> has_known_order(["12/23", "1/24"], ColumnsParams(period="when"))
     False
     """
     values = columns.values.get(columns.period or "")
@@ -101,18 +105,23 @@ def has_known_order(present: Iterable[str], columns: ColumnsParams) -> bool:
 
 def _order(labels: Sequence[str]) -> tuple[dict[str, tuple[Any, ...]], bool]:
     """Return what labels are sorted by, and whether that is more than their text."""
+    if dated := period_names.read_all(labels):
+        return {label: (name.year or 0, name.part) for label, name in dated.items()}, True
     if all(_NUMBER.fullmatch(label) for label in labels):
-        return {label: (float(label),) for label in labels}, True
-    dated = {label: _year_and_part(label) for label in labels}
-    known = {label: place for label, place in dated.items() if place is not None}
-    if len(known) == len(labels) and len({kind for kind, *_ in known.values()}) == 1:
-        return {label: tuple(place) for label, (_, *place) in known.items()}, True
+        sizes = {label: float(label) for label in labels}
+        # 12.23 and 1.24 may be months of a year, or days of a month.
+        whole = all(size.is_integer() for size in sizes.values())
+        return {label: (size,) for label, size in sizes.items()}, len(labels) == 1 or whole
     keys = {label: _chunks(label) for label in labels}
     shapes = {tuple(text for text, _ in chunks) for chunks in keys.values()}
-    # Where a year stands behind another number, that number goes before it by mistake.
-    numbers = ([one for text, one in chunks if text == _DIGIT] for chunks in keys.values())
-    late = any(one >= _FIRST_YEAR for found in numbers for one in found[1:])
-    return keys, len(labels) == 1 or (len(shapes) == 1 and not late)
+    numbers = [[one for text, one in chunks if text == _DIGIT] for chunks in keys.values()]
+    told = all(len(found) < 2 or _year_goes_first(found) for found in numbers)  # noqa: PLR2004
+    return keys, len(labels) == 1 or (len(shapes) == 1 and told)
+
+
+def _year_goes_first(numbers: Sequence[float]) -> bool:
+    """Tell whether the first number is a year and none of the others may be one."""
+    return numbers[0] in _LIKELY_YEARS and all(one < _FIRST_YEAR for one in numbers[1:])
 
 
 def _chunks(label: str) -> tuple[tuple[str, float], ...]:
@@ -121,46 +130,19 @@ def _chunks(label: str) -> tuple[tuple[str, float], ...]:
     return tuple((_DIGIT, float(one)) if one[0] in string.digits else (one, 0.0) for one in parts)
 
 
-def _year_and_part(label: str) -> tuple[str, int, int] | None:
-    """Return whether a label is a month or a quarter, its year, and which; else None."""
-    parts = [part.lower() for part in _PART.findall(label)]
-    if len(parts) != 2:  # noqa: PLR2004
-        return None
-    for year, part in (parts, parts[::-1]):
-        if not re.fullmatch("[0-9]{4}", year):
-            continue
-        if quarter := re.fullmatch("q([1-4])", part):
-            return "quarter", int(year), int(quarter[1])
-        if re.fullmatch("[0-9]{1,2}", part) and 1 <= int(part) <= len(_MONTHS):
-            return "month", int(year), int(part)
-        if (month := _month(part)) is not None:
-            return "month", int(year), month + 1
-    return None
-
-
 def _months(labels: Sequence[str]) -> dict[str, int]:
     """Return the place of each month, nothing if one of the labels is no month."""
-    places = {label: _month(label) for label in labels}
+    places = {label: period_names.month(label) for label in labels}
     found = {label: place for label, place in places.items() if place is not None}
     return found if len(found) == len(places) else {}
-
-
-def _month(label: str) -> int | None:
-    """Return the place of an English month (0 = January), in full or short; else None."""
-    name = label.lower().removesuffix(".")
-    if len(name) < _SHORTEST:
-        return None
-    return next((i for i, month in enumerate(_MONTHS) if month.startswith(name)), None)
 
 
 def _filled_months(places: dict[str, int]) -> list[str]:
     """Put months in order, and the absent ones between them, written as the others are."""
     first, last = min(places.values()), max(places.values())
-    in_full = all(label.lower() in _MONTHS for label in places)
-    upper, lower = (all(map(test, places)) for test in (str.isupper, str.islower))
-    for absent in set(range(first, last + 1)) - set(places.values()):
-        name = _MONTHS[absent] if in_full else _MONTHS[absent][:_SHORTEST]
-        places = places | {name.upper() if upper else name if lower else name.title(): absent}
+    write = period_names.month_writer(places)
+    absent = set(range(first, last + 1)) - set(places.values())
+    places = places | {write(place): place for place in absent}
     return sorted(places, key=lambda label: (places[label], label))
 
 
