@@ -80,6 +80,12 @@ def test_a_date_is_taken_together_by(period_bin: str) -> None:
             "values.p.accepted: with period_bin: day the period is a date",
             id="values of a date",
         ),
+        pytest.param(
+            {"dimensions": ["Region", "Weekend", "Browser", "Weekend"]},
+            (),
+            "dimensions: Weekend is named twice",
+            id="a dimension twice",
+        ),
         pytest.param({"period_bin": "year"}, ("period_bin",), "'day'", id="unknown bin"),
     ],
 )

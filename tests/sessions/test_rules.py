@@ -692,7 +692,7 @@ def test_the_recipe_says_what_features_must_keep(
 
 
 def test_a_column_with_two_roles_has_one_rule() -> None:
-    columns = ColumnsParams.model_validate({"period": "m", "dimensions": ["m", "a", "d", "d"]})
+    columns = ColumnsParams.model_validate({"period": "m", "dimensions": ["m", "a", "d"]})
 
     assert [(rule.column, rule.role) for rule in rules_for(columns, _recipe())] == [
         ("a", "feature"),

@@ -48,6 +48,14 @@ class ColumnsParams(BaseModel):
     values: dict[str, ValuesParams] = Field({}, description="category column: its values")
 
     @model_validator(mode="after")
+    def _dimensions_differ(self) -> Self:
+        repeated = [name for name in self.dimensions if self.dimensions.count(name) > 1]
+        if repeated:
+            msg = f"dimensions: {repeated[0]} is named twice; name each column once"
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
     def _outcome_is_true_or_false(self) -> Self:
         if self.outcome in self.values and self.values[self.outcome].accepted:
             msg = (
