@@ -3,11 +3,13 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import binom
 from sklearn.metrics import roc_auc_score
 
 from user_activity_trends.segmentation.cautions import (
     auc_error,
     calendar_artefacts,
+    divergence,
     dominant_features,
     lopsided_scores,
     outcome_proxies,
@@ -205,3 +207,82 @@ def test_many_periods_are_not_all_listed() -> None:
     assert "in 2026-01-01, 2026-01-02, 2026-01-03, 2026-01-04 and 2 more only (6 of 30 " in (
         found.message
     )
+
+
+def planted(inside: int, outside: int, per_period: int = 100) -> pd.DataFrame:
+    """Return a feature that so many sessions have in May and Feb, and so many in the others."""
+    feature = pd.Series(0.0, index=range(len(MONTHS) * per_period))
+    places = pd.Series(np.resize(MONTHS, len(feature)))
+    feature[places.index[places.isin(["May", "Feb"])][:inside]] = 1.0
+    feature[places.index[~places.isin(["May", "Feb"])][:outside]] = 2.0
+    return pd.DataFrame({"season": feature})
+
+
+@pytest.mark.parametrize(
+    ("inside", "outside", "said"),
+    [
+        (190, 0, "in Feb and May only (2 of 6 periods), so it says when"),
+        (190, 1, "almost only in Feb and May (2 of 6 periods, with 99.4% of those sessions), so"),
+        (190, 10, "almost only in Feb and May (2 of 6 periods, with 95.0% of those sessions), so"),
+        (190, 11, None),
+    ],
+)
+def test_a_few_strays_elsewhere_do_not_hide_a_feature_of_few_periods(
+    inside: int, outside: int, said: str | None
+) -> None:
+    found = calendar_artefacts(planted(inside, outside), PERIODS)
+
+    assert [one.about for one in found] == (["season"] if said else [])
+    assert all(f"other than 0 {said}" in one.message for one in found)
+
+
+def test_nearly_all_is_not_told_as_all() -> None:
+    periods = pd.Series(np.resize(MONTHS, 60_000))
+
+    [found] = calendar_artefacts(planted(15_000, 1, per_period=10_000), periods)
+
+    assert "with 99.9% of those sessions" in found.message
+
+
+def test_few_periods_that_have_most_sessions_anyway_are_no_artefact() -> None:
+    # 90 of 100 sessions are in two of six periods, and 95 of 100 that have the feature:
+    # surely more, yet elsewhere a session has it half as often.
+    periods = pd.Series(np.repeat(MONTHS, [4_500, 4_500, 250, 250, 250, 250]))
+    feature = pd.DataFrame({"usual": 0.0}, index=periods.index)
+    for month, count in zip(MONTHS, [1_910, 1_910, 50, 50, 50, 50], strict=True):
+        feature.loc[periods.index[periods == month][:count], "usual"] = 1.0
+
+    assert calendar_artefacts(feature, periods) == []
+
+
+@pytest.mark.parametrize(("sessions", "named"), [(8, []), (9, ["season"])])
+def test_a_few_sessions_are_within_few_periods_by_accident(sessions: int, named: list[str]) -> None:
+    # In two of six periods, whichever: 15 / 3^8 = 0.0023 and 15 / 3^9 = 0.0008.
+    found = calendar_artefacts(planted(sessions, 0), PERIODS)
+
+    assert [one.about for one in found] == named
+
+
+@pytest.mark.parametrize(
+    ("counts", "named"),
+    [([2] * 9 + [1] * 2, []), ([4] * 8 + [3] * 2 + [1] * 2, ["season"])],
+)
+def test_nor_do_a_few_with_a_stray_tell_of_a_calendar(counts: list[int], named: list[str]) -> None:
+    # 19 of 20, and 38 of 40, in ten of thirty periods, which are chosen in 30,045,015 ways.
+    periods = pd.Series(np.repeat(np.arange(30), 10).astype(str))
+    season = pd.Series(0.0, index=periods.index)
+    for period, count in enumerate(counts):
+        season[10 * period : 10 * period + count] = 1.0
+
+    found = calendar_artefacts(pd.DataFrame({"season": season}), periods)
+
+    assert [one.about for one in found] == named
+
+
+def test_the_bound_is_above_the_tail_it_bounds_and_exact_where_nothing_is_missed() -> None:
+    for n, k, share in ((20, 19, 0.2), (100, 96, 0.5), (1_000, 960, 0.9), (9, 9, 0.3)):
+        bound = np.exp(-n * divergence(k / n, share))
+
+        assert binom.sf(k - 1, n, share) <= bound * (1 + 1e-12)
+        assert bound < 15 * binom.sf(k - 1, n, share)
+    assert np.exp(-7 * divergence(1, 0.3)) == pytest.approx(0.3**7, rel=1e-12)

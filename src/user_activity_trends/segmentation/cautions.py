@@ -1,7 +1,7 @@
 """What to be careful about with the segments that were chosen: found from the data, not by name."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from math import lgamma, log, sqrt
+from math import floor, lgamma, log, sqrt
 
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
@@ -22,6 +22,10 @@ ENOUGH = 30
 _NORMAL_95 = 1.959964
 FEW_PERIODS = 1 / 3
 """Share of the periods up to which a feature is in few of them; one of two is not few."""
+NEARLY_ALL = 0.95
+"""Share of its sessions from which a feature is nearly only in some periods."""
+RARER = 0.1
+"""How often a feature may be elsewhere, against how often it is in these periods."""
 CHANCE = 0.001
 """Probability up to which it is no accident that a feature is in few periods only."""
 
@@ -185,10 +189,13 @@ def rank_auc(values: pd.Series, outcome: pd.Series) -> float:
 
 
 def calendar_artefacts(features: pd.DataFrame, periods: pd.Series) -> list[Caution]:
-    """Find features that are other than 0 in few of the periods only.
+    """Find features that are other than 0 in few of the periods only, or almost only.
 
-    It must be no accident: the chance that so many sessions are within so few
-    periods, whichever they are, is below 0.001 (Bonferroni's bound).
+    Of the sessions that have the feature, 95 % must be in at most a third of the
+    periods, and a session elsewhere must have it at most a tenth as often. It must
+    be no accident: the chance that so many sessions are within so few periods,
+    whichever they are, is below 0.001 (Bonferroni's bound, and Chernoff's of the
+    binomial tail).
 
     Args:
         features: One session a row, each feature in its own unit; gaps are left out.
@@ -197,18 +204,24 @@ def calendar_artefacts(features: pd.DataFrame, periods: pd.Series) -> list[Cauti
     sessions = periods.value_counts()
     found: list[Caution] = []
     for name in features.columns:
-        there = periods[features[name].notna() & (features[name] != 0)]
-        occurring = set(there)
-        present = [one for one in dict.fromkeys(periods) if one in occurring]
-        if not present or len(present) > FEW_PERIODS * len(sessions):
+        there = periods[features[name].notna() & (features[name] != 0)].value_counts()
+        fewest = 1 + int((there.cumsum() < NEARLY_ALL * there.sum()).sum())
+        if there.empty or fewest > FEW_PERIODS * len(sessions):
             continue
-        share = float(sessions[present].sum() / sessions.sum())
-        ways = _log_choices(len(sessions), len(present))
-        if ways + len(there) * log(share) < log(CHANCE):
+        chosen = set(there.index[:fewest])
+        within = float(there.iloc[:fewest].sum() / there.sum())
+        share = float(sessions[[*chosen]].sum() / sessions.sum())
+        if (1 - within) / (1 - share) > RARER * within / share:
+            continue
+        ways = _log_choices(len(sessions), fewest)
+        if ways - int(there.sum()) * divergence(within, share) < log(CHANCE):
+            present = [one for one in dict.fromkeys(periods) if one in chosen]
+            almost = "" if within == 1 else f", with {_percent_below(within)} of those sessions"
             message = (
-                f"{name} is other than 0 in {_listed(present)} only ({len(present)} of "
-                f"{len(sessions)} periods), so it says when a session was rather than how it "
-                "went, and its segments come and go with the calendar; leave it out of the recipe."
+                f"{name} is other than 0 {'almost only ' if almost else ''}in {_listed(present)}"
+                f"{'' if almost else ' only'} ({fewest} of {len(sessions)} periods{almost}), so "
+                "it says when a session was rather than how it went, and its segments come and "
+                "go with the calendar; leave it out of the recipe."
             )
             found.append(Caution(kind="calendar_artefact", about=str(name), message=message))
     return found
@@ -217,6 +230,24 @@ def calendar_artefacts(features: pd.DataFrame, periods: pd.Series) -> list[Cauti
 def _log_choices(many: int, few: int) -> float:
     """Return the logarithm of the ways to choose a few out of many."""
     return lgamma(many + 1) - lgamma(few + 1) - lgamma(many - few + 1)
+
+
+def divergence(seen: float, expected: float) -> float:
+    """Return how far a share is from that expected, by Kullback and Leibler (1951).
+
+    The chance that of n trials a share of ``seen`` or more succeeds, where
+    ``expected`` do, is at most exp(-n * divergence) (Chernoff 1952).
+
+    >>> round(divergence(1, 0.5), 4), round(divergence(0.95, 0.5), 4)
+    (0.6931, 0.4946)
+    """
+    missed = (1 - seen) * log((1 - seen) / (1 - expected)) if seen < 1 else 0
+    return seen * log(seen / expected) + missed
+
+
+def _percent_below(share: float) -> str:
+    """Write a share, rounded down, so that nearly all is never written as all."""
+    return f"{floor(1_000 * share) / 10:.1f}%"
 
 
 def _listed(periods: Sequence[object], most: int = 4) -> str:
