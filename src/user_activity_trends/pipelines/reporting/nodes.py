@@ -50,8 +50,8 @@ def summarise_trends(
         )
     if not periods.has_known_order(present, columns):
         logger.warning(
-            "periods of column %s, such as %r, are sorted by their text; if that is not their "
-            "order, list them in order in columns.values.%s.accepted",
+            "periods of column %s, such as %r, are sorted by their text, digits as numbers; if "
+            "that is not their order, list them in order in columns.values.%s.accepted",
             columns.period,
             calendar[0],
             columns.period,
@@ -126,9 +126,13 @@ def count_migrations(
 ) -> pd.DataFrame:
     """Count the moves from each session of a user to that user's next one.
 
+    The next one is that of the next period, and within a period that which comes
+    next in the file: no more of a date is kept than the period, nor of a day
+    the time. Without a period the order is that of the file.
+
     Args:
         session_segments: The segment of each session.
-        valid_sessions: The sessions, with their user and period.
+        valid_sessions: The sessions in the order of the file, with their user and period.
         columns: Which columns these are, and the order of the periods.
 
     Returns:
@@ -148,6 +152,14 @@ def count_migrations(
         present = valid_sessions[columns.period]
         calendar = periods.in_order(present, columns)
         users["place"] = present.map({period: i for i, period in enumerate(calendar)})
+    if columns.period and columns.period_bin in {"week", "month"}:
+        logger.warning(
+            "segment_migrations: a user's sessions of one %s follow each other as in the file, "
+            "since columns.period_bin keeps no more of the date; see that the file is sorted by "
+            "column %s",
+            columns.period_bin,
+            columns.period,
+        )
     joined = users.merge(session_segments[[SESSION_ID, "segment"]], on=SESSION_ID)
     return migrations.count_moves(joined)
 
