@@ -82,3 +82,33 @@ def test_the_log_recipe_finds_four_segments(
     assert profiles["sessions"].sum() == 12_330
     assert len(pd.read_csv(_only(root, "new_session_segments.csv"))) == 3
     assert sorted(path.name for path in data_root.iterdir()) == ["recipes"]
+
+
+@pytest.mark.parametrize(("recipe", "k", "lowest"), [("base", 3, 0.75), ("log", 4, 0.98)])
+def test_the_report_states_how_stable_the_segments_of_50_resamples_are(  # noqa: PLR0913, PLR0917 (fixtures)
+    run: Callable[..., None],
+    data_root: Path,
+    real_sessions: Path,
+    recipe: str,
+    k: int,
+    lowest: float,
+) -> None:
+    run(
+        pipeline="training",
+        env="base",
+        recipe=recipe,
+        sessions_file=str(real_sessions),
+        clustering={
+            "sweep": {"k_max": k},
+            "stability": {"resamples": 50},
+            "selection": {"method": "fixed", "n_clusters": k},
+        },
+    )
+
+    curve = pd.read_csv(_only(data_root, "elbow_curve.csv")).set_index("k")
+    mean, least = curve.loc[k, ["stability_mean", "stability_min"]]
+    assert lowest <= least <= mean <= 1
+    assert (
+        f"Over 50 resamples the adjusted Rand index at k = {k} is {mean:.3f} on average and "
+        f"{least:.3f} at worst."
+    ) in _only(data_root, "report.html").read_text(encoding="utf-8")
