@@ -37,8 +37,8 @@ def gathered(points: Matrix, resamples: int, k_max: int = 5) -> tuple[pd.DataFra
 
 
 def natural(curve: pd.DataFrame, known: Evidence) -> list[int] | None:
-    silhouettes = known.own_silhouettes, known.reference_silhouettes
-    return judge(curve, *silhouettes, known.sizes, known.variance_shares).counts
+    measured = known.own_silhouettes, known.reference_silhouettes, known.valleys
+    return judge(curve, *measured, known.sizes, known.variance_shares).counts
 
 
 def test_the_planted_number_stands_out_in_everything() -> None:
@@ -54,6 +54,9 @@ def test_the_planted_number_stands_out_in_everything() -> None:
     assert curve["permuted_silhouette"][2] < curve["silhouette"][2] - 0.03
     assert known.sizes[3] == [120, 80, 40]
     assert {k: len(one) for k, one in known.jaccard.items()} == {2: 2, 3: 3, 4: 4, 5: 5}
+    assert known.valleys[1] is None
+    assert known.valleys[3] == 0
+    assert [(known.valleys[k] or 0) > 0.5 for k in (4, 5)] == [True, True]
     assert [len(known.permuted_votes), known.resamples] == [5, 6]
     assert known.references == {"permuted": 5, "drawn": 5}
     assert set(known.samples.values()) == {240}
@@ -95,7 +98,7 @@ def test_the_jaccard_indices_are_in_the_order_of_size() -> None:
 
     assert known.sizes[4][2:] == [30, 25]
     assert known.jaccard[4][2:] == [1, 1]
-    assert max(known.jaccard[4][:2]) < 1
+    assert max(one or 0 for one in known.jaccard[4][:2]) < 1
 
 
 def test_without_resamples_the_columns_are_there_and_empty() -> None:
@@ -142,6 +145,7 @@ def test_of_many_sessions_some_are_examined(monkeypatch: pytest.MonkeyPatch) -> 
         "silhouette": 3_000,
         "stability": 100,
         "prediction_strength": 60,
+        "valleys": 60,
         "permuted": 60,
         "drawn": 50,
         "permuted_silhouette": 55,
@@ -168,6 +172,41 @@ def test_a_sample_without_spread_has_no_sum_of_squares(monkeypatch: pytest.Monke
     points = np.zeros((400, 2))
     points[0] = 1
 
-    curve, _ = gathered(points, 1, k_max=2)
+    curve, known = gathered(points, 1, k_max=2)
 
     assert curve["permuted_sse"].to_list() == [0, 0]
+    assert known.valleys == {1: None, 2: None}
+
+
+def test_a_cluster_outside_the_sample_is_not_said_to_have_gone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(evidence, "EXAMINED_ROWS", 100)
+    points = np.concatenate([planted(), [[90.0, 90.0]]])
+    assert 240 not in evidence._drawn(241, 100, 0)  # noqa: SLF001
+
+    curve, known = gathered(points, 3)
+
+    ElbowCurve.validate(curve)
+    assert known.sizes[4] == [120, 80, 40, 1]
+    assert known.jaccard[4][1:3] == [1, 1]
+    assert known.jaccard[4][3] is known.jaccard[2][1] is known.valleys[4] is None
+    assert curve["stability_mean"].isna().all()
+    assert curve["stability_min"].isna().all()
+    assert collect_votes(curve)["stability"] is None
+    written = json.dumps(known.model_dump(mode="json"), allow_nan=False)
+    assert Evidence.model_validate(json.loads(written)) == known
+
+
+def test_one_bent_cloud_has_no_natural_groups() -> None:
+    """Its references are not bent: only the missing valley tells."""
+    draw = np.random.default_rng(0)
+    along = draw.random(1_000)
+    points = np.column_stack([along, along**2 + draw.normal(0, 0.05, 1_000)])
+    points = (points - points.min(axis=0)) / np.ptp(points, axis=0)
+
+    curve, known = gathered(points, 3)
+
+    assert natural(curve, known) == []
+    deep = known.model_copy(update={"valleys": dict.fromkeys(known.valleys, 0.0)})
+    assert 3 in (natural(curve, deep) or [])

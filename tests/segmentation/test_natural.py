@@ -1,4 +1,4 @@
-"""Natural are groups that references do not have, that come back, and that are no few outliers."""
+"""Natural are groups that references do not have, that come back, and that valleys part."""
 
 import numpy as np
 import pandas as pd
@@ -9,28 +9,23 @@ from user_activity_trends.segmentation.natural import Natural, judge
 REFERENCES = {2: 0.4, 3: 0.4, 4: 0.6}
 SIZES = {1: [100], 2: [60, 40], 3: [40, 30, 30], 4: [25] * 4}
 SHARES = {"x": 0.7, "y": 0.3}
+VALLEYS = dict.fromkeys((2, 3, 4), 0.1)
 
 
-def judged(
+def judged(  # noqa: PLR0913, PLR0917 (one argument a kind of evidence)
     own: list[float],
     strength: list[float],
     sizes: dict[int, list[int]] = SIZES,
     shares: dict[str, float] = SHARES,
     references: dict[int, float] = REFERENCES,
+    valleys: dict[int, float | None] = VALLEYS,
 ) -> Natural:
-    """Judge k = 2, 3, ..., whose full partitions are what the quick fits find."""
+    """Judge k = 2, 3, ..., whose own silhouettes these are."""
     defined = {k: one for k, one in enumerate(own, start=2) if not np.isnan(one)}
-    return judge(curve(own, strength), defined, references, sizes, shares)
-
-
-def curve(silhouette: list[float], strength: list[float]) -> pd.DataFrame:
-    return pd.DataFrame(
-        {
-            "k": range(1, len(silhouette) + 2),
-            "silhouette": [np.nan, *silhouette],
-            "prediction_strength": [np.nan, *strength],
-        }
+    curve = pd.DataFrame(
+        {"k": range(1, len(strength) + 2), "prediction_strength": [np.nan, *strength]}
     )
+    return judge(curve, defined, references, valleys, sizes, shares)
 
 
 @pytest.mark.parametrize(
@@ -50,23 +45,42 @@ def test_natural_is_a_k_that_is_clearer_than_every_reference_and_predictable(
     assert judged(silhouette, strength) == Natural(natural)
 
 
+@pytest.mark.parametrize("silhouette", [0.45, 0.51, 0.74, 0.95])
 @pytest.mark.parametrize(
-    ("largest", "silhouette", "natural", "lopsided"),
+    ("sizes", "natural", "outliers"),
     [
-        (92, 0.74, [3], {2: 0.92}),
-        (90, 0.74, [2, 3], {}),
-        (92, 0.5, [2, 3], {}),
-        (92, 0.42, [3], {}),
+        ({2: [910, 90]}, [2, 3], []),
+        ({2: [990, 10]}, [2, 3], []),
+        ({2: [991, 9]}, [3], [2]),
+        ({3: [980, 11, 9]}, [2, 3], []),
+        ({3: [982, 9, 9]}, [2], [3]),
+        ({2: [995, 5], 3: [990, 5, 5]}, [], [2, 3]),
     ],
 )
-def test_a_few_outliers_set_aside_are_no_natural_group(
-    largest: int, silhouette: float, natural: list[int], lopsided: dict[int, float]
+def test_a_few_outliers_set_aside_are_no_natural_group_however_far_they_are(
+    sizes: dict[int, list[int]], natural: list[int], outliers: list[int], silhouette: float
 ) -> None:
-    sizes = SIZES | {2: [largest, 100 - largest]}
+    found = judged([silhouette, silhouette, 0.5], [1.0] * 3, SIZES | sizes)
 
-    found = judged([silhouette, 0.5, 0.5], [1.0] * 3, sizes)
+    assert found == Natural(natural, outliers)
 
-    assert (found.counts, found.lopsided) == (natural, lopsided)
+
+def test_outliers_that_would_not_pass_anyway_are_not_told() -> None:
+    assert judged([0.42, 0.5, 0.5], [1.0] * 3, SIZES | {2: [995, 5]}) == Natural([3])
+
+
+@pytest.mark.parametrize(
+    ("valleys", "natural"),
+    [
+        ({2: 0.49, 3: 0.51}, [2]),
+        ({2: 0.5, 3: 0.0}, [3]),
+        ({2: None, 3: 0.2}, [3]),
+        ({3: 0.2}, [3]),
+        ({2: 1.2, 3: 11.0}, []),
+    ],
+)
+def test_groups_are_parted_by_valleys(valleys: dict[int, float | None], natural: list[int]) -> None:
+    assert judged([0.5] * 3, [1.0] * 3, valleys=valleys) == Natural(natural)
 
 
 @pytest.mark.parametrize(
@@ -100,11 +114,3 @@ def test_what_is_not_defined_is_not_examined(
 
     assert found.counts is None
     assert "too few sessions" in found.hindrance
-
-
-def test_references_are_compared_with_what_was_fitted_like_them() -> None:
-    swept = curve([0.5, 0.2, 0.2], [1.0] * 3)
-
-    found = judge(swept, {2: 0.42, 3: 0.5, 4: 0.5}, REFERENCES, SIZES, SHARES)
-
-    assert found == Natural([3])

@@ -109,6 +109,17 @@ def test_one_cluster_and_one_session_a_cluster_have_no_score(labels: list[int]) 
     assert defined["silhouette"] == pytest.approx(0.79798, abs=1e-4)
 
 
+@pytest.mark.parametrize(("off", "perfect"), [(0, True), (1e-15, True), (1e-6, False)])
+def test_no_index_is_given_where_no_session_is_off_its_centroid(off: float, perfect: bool) -> None:  # noqa: FBT001
+    points = np.array([[0.1, 7.0], [0.1 + off, 7], [0.9, 3], [0.9, 3 - off]])
+
+    [scores] = measure(points, [np.array([1, 1, 0, 0])], 0)
+
+    assert np.isnan(scores["calinski_harabasz"]) == perfect
+    assert scores["davies_bouldin"] == pytest.approx(0, abs=1e-4)
+    assert scores["silhouette"] == pytest.approx(1)
+
+
 def test_a_cluster_outside_the_sample_leaves_only_the_silhouette_undefined() -> None:
     points = noise(600)
     labels = np.ones(600, dtype=int)

@@ -94,6 +94,23 @@ def test_the_first_of_equal_scores_gets_the_vote() -> None:
     assert (found["silhouette"], found["davies_bouldin"]) == (2, 2)
 
 
+@pytest.mark.parametrize(
+    ("index", "spread", "k"),
+    [
+        ([np.nan, 40, np.nan, np.nan, np.nan], [np.nan, 0.5, 0.0, 0.0, np.nan], 3),
+        ([np.nan, 40, 60, np.nan, np.nan], [np.nan, 0.5, 0.2, 0.1, np.nan], 4),
+        ([np.nan, 40, 60, 50, np.nan], [np.nan, 0.5, 0.2, 0.3, np.nan], 3),
+    ],
+    ids=["perfect from 3", "perfect from 4", "one session a cluster"],
+)
+def test_the_first_perfect_partition_has_the_highest_index(
+    index: list[float], spread: list[float], k: int
+) -> None:
+    swept = curve([9.0, 2, 1, 0.5, 0], calinski_harabasz=index, davies_bouldin=spread)
+
+    assert collect_votes(swept)["calinski_harabasz"] == k
+
+
 def test_a_score_that_is_never_defined_does_not_vote() -> None:
     assert collect_votes(curve([100.0, 0])) == votes(None, None, None, None)
 
@@ -174,8 +191,11 @@ def test_a_method_that_is_not_defined_for_any_k_is_an_error(method: Method) -> N
 
 
 def test_an_undefined_fallback_is_an_error_that_names_it() -> None:
-    with pytest.raises(DegenerateDataError, match="method = silhouette"):
+    with pytest.raises(DegenerateDataError) as caught:
         choose(votes(None, None, 3, 3), COUNTS, "elbow", fallback="silhouette")
+
+    assert "clustering.selection.fallback = silhouette, but it is not" in str(caught.value)
+    assert "or use fallback fixed" in str(caught.value)
 
 
 @pytest.mark.parametrize(

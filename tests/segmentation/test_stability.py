@@ -70,6 +70,17 @@ def test_all_sessions_are_compared_also_those_that_were_not_drawn() -> None:
     assert found.ari.min() < 1
 
 
+def test_a_cluster_without_sessions_here_is_not_measured() -> None:
+    """Clusters 0 and 2 are found each time; no session of cluster 1 is among these."""
+    points, labels = np.repeat([[0.0], [9.0]], 30, axis=0), np.repeat([0, 2], 30)
+
+    found = bootstrap(points, {2: labels // 2, 3: labels}, 4, 0)
+
+    assert np.isnan(found[3].ari).all()
+    assert np.isnan(found[3].jaccard).tolist() == [False, True, False]
+    assert (found[2].ari.tolist(), found[2].jaccard.tolist()) == ([1] * 4, [1, 1])
+
+
 def test_stability_is_the_same_for_the_same_seed_and_differs_for_another() -> None:
     points = noise()
 

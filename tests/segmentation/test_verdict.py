@@ -1,5 +1,6 @@
 """The verdict says what was found, in sentences that can be read one by one."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -59,7 +60,8 @@ def votes(k: int | None) -> Votes:
             VOTES,
             (
                 "the curve for k = 1..10 bends most there; other criteria: silhouette 2, "
-                "davies-bouldin 5, calinski-harabasz 2."
+                "davies-bouldin 5, calinski-harabasz 2; no vote from stability and prediction "
+                "strength."
             ),
         ),
         (
@@ -73,16 +75,36 @@ def votes(k: int | None) -> Votes:
             ),
         ),
         (
+            4,
+            "elbow",
+            "elbow",
+            votes(4) | {"silhouette": None},
+            (
+                "the curve for k = 1..10 bends most there; other criteria: davies-bouldin 4, "
+                "calinski-harabasz 4, stability 4, prediction strength 4; no vote from silhouette."
+            ),
+        ),
+        (
             2,
             "silhouette",
             "elbow",
             VOTES | {"elbow": None},
             (
                 "the silhouette is highest there (fallback: no elbow was found); other criteria: "
-                "davies-bouldin 5, calinski-harabasz 2."
+                "davies-bouldin 5, calinski-harabasz 2; no vote from stability and prediction "
+                "strength."
             ),
         ),
-        (7, "fixed", "fixed", votes(None), "clustering.selection.n_clusters says so."),
+        (
+            7,
+            "fixed",
+            "fixed",
+            votes(None),
+            (
+                "clustering.selection.n_clusters says so; no vote from elbow, silhouette, "
+                "davies-bouldin, calinski-harabasz, stability and prediction strength."
+            ),
+        ),
         (
             2,
             "consensus",
@@ -90,7 +112,8 @@ def votes(k: int | None) -> Votes:
             VOTES,
             (
                 "the largest weighted vote (the two reproducibility criteria count twice); other "
-                "criteria: elbow 3, silhouette 2, davies-bouldin 5, calinski-harabasz 2."
+                "criteria: elbow 3, silhouette 2, davies-bouldin 5, calinski-harabasz 2; no vote "
+                "from stability and prediction strength."
             ),
         ),
     ],
@@ -110,11 +133,12 @@ def test_the_whole_verdict_on_a_choice_that_deserves_doubt() -> None:
         "Over the ranges 1..6, 1..8, 1..10 and 2..10 the elbow is 3, 3, 4, none: it depends on "
         "where one looks. "
         "With each column shuffled by itself there is an elbow as well "
-        "(4 in 3 of 5), so an elbow by itself proves nothing. "
+        "in 4 of 5 tables (k = 4 in 3), so an elbow by itself proves nothing. "
         "The most reproducible is k = 5 (adjusted Rand index 0.98 on average over 30 resamples); "
         "k = 3 has 0.91, 0.80 at worst. "
-        "There are no natural groups: at no k are the segments both clearer than in 10 drawn "
-        "tables with the same columns and no groups, and predictable from half of the sessions; "
+        "There are no natural groups: at no k are the segments all three: clearer than in 10 drawn "
+        "tables with the same columns and no groups, predictable from half of the sessions, and "
+        "parted by valleys (fewer than half as many sessions midway as around either centre); "
         "groups that show in one column alone cannot be told in this way."
     )
 
@@ -124,7 +148,45 @@ def test_the_whole_verdict_on_a_choice_that_deserves_doubt() -> None:
     [
         ({"elbow_ranges": RANGES[:2]}, "Over the ranges 1..6 and 1..8 the elbow is always 3."),
         ({"permuted_elbows": [None] * 5}, "With each column shuffled by itself there is no elbow."),
-        ({"permuted_elbows": [5, 4, 5, 4]}, "(4 in 2 of 4)"),
+        (
+            {"permuted_elbows": [5, 4, 5, 4]},
+            "as well in 4 of 4 tables (k = 4 in 2), so an elbow by itself proves nothing.",
+        ),
+        (
+            {"permuted_elbows": [4, None, 4, None, None]},
+            "there is an elbow as well in 2 of 5 tables (k = 4 in 2). The most",
+        ),
+        (
+            {"permuted_elbows": [4, None, 5, None]},
+            "there is an elbow as well in 2 of 4 tables (k = 4 in 1). The most",
+        ),
+        (
+            {"permuted_elbows": [4, None, 5, None, 6]},
+            "as well in 3 of 5 tables (k = 4 in 1), so an elbow by itself proves nothing.",
+        ),
+        (
+            {"stability": {2: (0.8, 0.5), 3: (math.nan, math.nan)}},
+            (
+                "The most reproducible is k = 2 (adjusted Rand index 0.80 on average over 30 "
+                "resamples); at k = 3 it was not measured, as a segment has no session in the "
+                "sample. There are no"
+            ),
+        ),
+        (
+            {"stability": {2: (0.7, 0.5), 3: (math.nan, math.nan)}},
+            (
+                "resamples); at k = 3 it was not measured, as a segment has no session in the "
+                "sample. There are no"
+            ),
+        ),
+        (
+            {"stability": {3: (math.nan, math.nan)}},
+            (
+                "nothing. Whether the segments come back: at k = 3 it was not measured, as a "
+                "segment has no session in the sample. There are no"
+            ),
+        ),
+        ({"stability": {3: (math.nan, math.nan)}, "k": 1}, "nothing. There are no"),
         (
             {"k": 5},
             (
@@ -170,34 +232,37 @@ def test_the_whole_verdict_on_a_choice_that_deserves_doubt() -> None:
             {"natural": Natural([2, 3])},
             (
                 "There are natural groups: at k = 3 the segments are clearer than in 10 drawn "
-                "tables with the same columns and no groups, and predictable from half of the "
-                "sessions."
+                "tables with the same columns and no groups, predictable from half of the "
+                "sessions, and parted by valleys (fewer than half as many sessions midway as "
+                "around either centre)."
             ),
         ),
         (
             {"natural": Natural([2, 4, 5])},
             (
                 "There are natural groups at k = 2, 4 and 5, where the segments are clearer than "
-                "in 10 drawn tables with the same columns and no groups, and predictable from half "
-                "of the sessions; those at k = 3 are not."
+                "in 10 drawn tables with the same columns and no groups, predictable from half of "
+                "the sessions, and parted by valleys (fewer than half as many sessions midway as "
+                "around either centre); those at k = 3 are not."
             ),
         ),
         (
-            {"natural": Natural([], lopsided={2: 0.92})},
+            {"natural": Natural([], outliers=[2])},
             (
-                "There are no natural groups: at no k but 2 are the segments both clearer than in "
-                "10 drawn tables with the same columns and no groups, and predictable from half of "
-                "the sessions; groups that show in one column alone cannot be told in this way. "
-                "Segments at k = 2 do not count as natural groups, clear as they are: one segment "
-                "holds 92% of the sessions there, and setting a few far ones aside always scores "
-                "well."
+                "There are no natural groups: at no k but 2 are the segments all three: clearer "
+                "than in 10 drawn tables with the same columns and no groups, predictable from "
+                "half of the sessions, and parted by valleys (fewer than half as many sessions "
+                "midway as around either centre); groups that show in one column alone cannot be "
+                "told in this way. Segments at k = 2 do not count as natural groups, clear as they "
+                "are: all but the largest hold under 1% of the sessions there, and setting a few "
+                "far ones aside always scores well."
             ),
         ),
         (
-            {"natural": Natural([3], lopsided={2: 0.92, 4: 0.91})},
+            {"natural": Natural([3], outliers=[2, 4])},
             (
-                "sessions. Segments at k = 2 and 4 do not count as natural groups, clear as they "
-                "are: one segment holds 92% and 91% of the sessions there,"
+                "centre). Segments at k = 2 and 4 do not count as natural groups, clear as they "
+                "are: all but the largest hold under 1% of the sessions there,"
             ),
         ),
     ],
@@ -224,8 +289,8 @@ def test_without_resamples_the_verdict_says_that_nothing_was_examined() -> None:
         (
             [4, 4, 5, None, 4],
             (
-                "With each column shuffled by itself there is an elbow (4 in 3 of 5), so an elbow "
-                "by itself proves nothing."
+                "With each column shuffled by itself there is an elbow in 4 of 5 tables (k = 4 in "
+                "3), so an elbow by itself proves nothing."
             ),
         ),
         ([None] * 5, "With each column shuffled by itself there is no elbow either."),

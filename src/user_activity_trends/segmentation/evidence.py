@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
-from user_activity_trends.segmentation import references, stability
+from user_activity_trends.segmentation import references, stability, valleys
 from user_activity_trends.segmentation.fits import seed
 from user_activity_trends.segmentation.model import Matrix
 from user_activity_trends.segmentation.scores import SILHOUETTE_ALL, SILHOUETTE_ROWS
@@ -35,8 +35,12 @@ class Evidence(BaseModel):
     """k: sessions in each cluster, the largest first."""
     variance_shares: dict[str, float]
     """Feature: its share of the variance of the scaled features."""
-    jaccard: dict[int, list[float]] = {}
-    """k: mean Jaccard index of each cluster, the largest cluster first."""
+    jaccard: dict[int, list[float | None]] = {}
+    """k: mean Jaccard index of each cluster, the largest cluster first; None for one that
+    has no session among those that were examined."""
+    valleys: dict[int, float | None] = {}
+    """k: sessions midway between two clusters, as a share of those around the centroid that
+    has fewer; the highest of any two. None where one has no session among the compared."""
     permuted_votes: list[dict[str, int | None]] = []
     """The k of each criterion on each shuffled copy."""
     references: dict[str, int] = {"permuted": 0, "drawn": 0}
@@ -61,7 +65,8 @@ def gather(
 
     Returns:
         The sweep's curve with ``stability_mean`` and ``stability_min`` (adjusted Rand
-        index over the resamples), ``prediction_strength``, and ``permuted_<score>``
+        index over the resamples; NaN where some cluster has no session among those
+        that were examined), ``prediction_strength``, and ``permuted_<score>``
         (mean over shuffled copies; the sum of squares as if of all sessions),
         all NaN without resamples. And the rest.
     """
@@ -87,11 +92,16 @@ def gather(
     stable = stability.bootstrap(
         points, {k: one.labels[rows] for k, one in partitions.items()}, resamples, random_state
     )
-    some = points[_drawn(len(points), COMPARED_ROWS, random_state)]
+    compared = _drawn(len(points), COMPARED_ROWS, random_state)
+    some = points[compared]
     strength = stability.prediction_strength(some, counts, random_state)
     permuted = references.permuted_curves(some, counts, random_state)
     correlated = references.correlated_curves(some, counts, random_state)
     own = references.own_curve(some, counts, random_state)
+    parted = [
+        valleys.shallowest(some, one.labels[rows][compared], one.centers)
+        for one in partitions.values()
+    ]
     means = pd.concat(permuted).groupby("k").mean()
     # One cluster has the same sum of squares, shuffled or not.
     total = len(some) * some.var(axis=0).sum()
@@ -103,13 +113,15 @@ def gather(
         curve[f"permuted_{name}"] = curve["k"].map(means[name])
     return curve, known.model_copy(
         update={
-            "jaccard": {k: one.jaccard[orders[k]].tolist() for k, one in stable.items()},
+            "jaccard": {k: _known(one.jaccard[orders[k]]) for k, one in stable.items()},
+            "valleys": dict(zip(counts, _known(parted), strict=True)),
             "permuted_votes": [collect_votes(one) for one in permuted],
             "samples": known.samples
             | references.samples(len(some))
             | {
                 "stability": len(rows),
                 "prediction_strength": len(some),
+                "valleys": len(some),
             },
             "references": {"permuted": len(permuted), "drawn": len(correlated)},
             "own_silhouettes": _highest([own]),
@@ -126,6 +138,10 @@ def _drawn(
         return rows
     draw = np.random.default_rng(seed(random_state, _EXAMINED, most))
     return np.sort(draw.choice(rows, most, replace=False))
+
+
+def _known(values: Iterable[float]) -> list[float | None]:
+    return [None if np.isnan(value) else float(value) for value in values]
 
 
 def _highest(curves: Iterable[pd.DataFrame]) -> dict[int, float]:

@@ -13,6 +13,8 @@ SILHOUETTE_ALL = 5_000
 """Up to so many sessions, the silhouette is measured on all of them."""
 SILHOUETTE_ROWS = 3_000
 """Sessions on which it is measured where there are more."""
+_ROUNDING = 1e-9
+"""Part of a column's largest value within which its values are the same."""
 _CHUNK = 500
 
 
@@ -40,7 +42,8 @@ def measure(
 
     Returns:
         The three scores of each partition; NaN where one is not defined: for one
-        cluster, or one session a cluster.
+        cluster, or one session a cluster, and ``calinski_harabasz`` where no session
+        is off its centroid, by more than rounding.
     """
     from sklearn.metrics import calinski_harabasz_score, davies_bouldin_score
 
@@ -62,9 +65,20 @@ def measure(
             }
             if 1 < len(np.unique(labels)) < len(labels):
                 scores["davies_bouldin"] = float(davies_bouldin_score(scaled, labels))
-                scores["calinski_harabasz"] = float(calinski_harabasz_score(scaled, labels))
+                # scikit-learn says 1.0 there, though the index goes to infinity.
+                if not _is_perfect(scaled, labels):
+                    scores["calinski_harabasz"] = float(calinski_harabasz_score(scaled, labels))
             found.append(scores)
     return found
+
+
+def _is_perfect(points: Matrix, labels: Labels) -> bool:
+    """Tell whether the sessions of each cluster are all the same, but for rounding."""
+    order = np.argsort(labels, kind="stable")
+    starts = np.flatnonzero(np.diff(labels[order], prepend=-1))
+    grouped = points[order]
+    widths = np.maximum.reduceat(grouped, starts) - np.minimum.reduceat(grouped, starts)
+    return bool((widths <= _ROUNDING * np.abs(points).max(axis=0)).all())
 
 
 def silhouettes(points: Matrix, partitions: Sequence[Labels]) -> list[float]:

@@ -76,7 +76,8 @@ def collect_votes(curve: pd.DataFrame) -> dict[str, int | None]:
 
     Returns:
         The k of ``elbow``; of ``silhouette``, ``davies_bouldin`` and
-        ``calinski_harabasz`` (the best score); of ``stability`` (the largest k
+        ``calinski_harabasz`` (the best score, and of the last, which has none where
+        no session is off its centroid, the smallest such k); of ``stability`` (the largest k
         whose mean adjusted Rand index is within 0.01 of the best, if that is
         0.75 or more); and of ``prediction_strength`` (the largest k that has
         0.9 or more; Tibshirani and Walther 2005 advise 0.8 to 0.9). None from a
@@ -86,6 +87,10 @@ def collect_votes(curve: pd.DataFrame) -> dict[str, int | None]:
     for name, best in (("silhouette", 1), ("davies_bouldin", -1), ("calinski_harabasz", 1)):
         score = best * curve[name]
         votes[name] = int(curve["k"].iloc[int(score.argmax())]) if score.notna().any() else None
+    # Davies-Bouldin needs as many clusters and sessions, but can take a spread of 0.
+    perfect = curve["k"][curve["calinski_harabasz"].isna() & curve["davies_bouldin"].notna()]
+    if len(perfect):
+        votes["calinski_harabasz"] = int(perfect.min())
     votes |= dict.fromkeys(REPRODUCIBLE)
     if "stability_mean" in curve:
         means = dict(zip(curve["k"].astype(int), curve["stability_mean"], strict=True))
@@ -136,6 +141,7 @@ def choose(
         DegenerateDataError: The data does not allow ``n_clusters`` clusters, or
             no criterion votes.
     """
+    setting = "method"
     if method == "elbow" and votes["elbow"] is None:
         if fallback is None:
             msg = (
@@ -144,7 +150,7 @@ def choose(
                 "clustering.selection.method to fixed with n_clusters, in parameters_clustering.yml"
             )
             raise NoElbowError(msg)
-        method = fallback
+        method, setting = fallback, "fallback"
     if method == "fixed":
         if n_clusters not in counts:
             msg = (
@@ -156,8 +162,8 @@ def choose(
     k = _consensus(votes) if method == "consensus" else votes[method]
     if k is None:
         msg = (
-            f"clustering.selection.method = {method}, but it is not defined for "
-            f"k = {counts[0]}..{counts[-1]}; widen clustering.sweep, or use method fixed"
+            f"clustering.selection.{setting} = {method}, but it is not defined for "
+            f"k = {counts[0]}..{counts[-1]}; widen clustering.sweep, or use {setting} fixed"
         )
         raise DegenerateDataError(msg)
     return k, method

@@ -30,9 +30,11 @@ class Stability:
     """How far the partition for one k came back from bootstrap samples."""
 
     ari: NDArray[np.float64]
-    """Adjusted Rand index of each resample with the full partition."""
+    """Adjusted Rand index of each resample with the full partition; NaN where a cluster of
+    that has none of the sessions."""
     jaccard: NDArray[np.float64]
-    """Mean Jaccard index of each cluster, in the full partition's numbers."""
+    """Mean Jaccard index of each cluster, in the full partition's numbers; NaN for a cluster
+    that has none of the sessions: it could not come back."""
 
 
 def bootstrap(
@@ -45,7 +47,8 @@ def bootstrap(
 
     Args:
         points: Sessions in scaled units, shape (sessions, features).
-        partitions: k: cluster of each session, 0 to k - 1, in the full partition.
+        partitions: k: cluster of each session, 0 to k - 1, in the full partition, which may
+            be of more sessions than these.
         resamples: Bootstrap samples.
         random_state: Seed.
 
@@ -69,13 +72,13 @@ def bootstrap(
 
     with small_fits():
         made = [tables(number) for number in range(resamples)]
-    return {
-        k: Stability(
-            np.array([adjusted_rand(found[place]) for found in made]),
-            np.mean([best_jaccard(found[place]) for found in made], axis=0),
-        )
-        for place, k in enumerate(counts)
-    }
+    stable = {}
+    for place, k in enumerate(counts):
+        ari = np.array([adjusted_rand(found[place]) for found in made])
+        jaccard = np.mean([best_jaccard(found[place]) for found in made], axis=0)
+        there = np.bincount(partitions[k], minlength=k) > 0
+        stable[k] = Stability(np.where(there.all(), ari, np.nan), np.where(there, jaccard, np.nan))
+    return stable
 
 
 def prediction_strength(

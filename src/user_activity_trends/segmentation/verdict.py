@@ -1,9 +1,11 @@
 """Say in a few plain sentences which number of clusters was chosen, and how far to trust it."""
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from user_activity_trends.segmentation.cautions import TINY
 from user_activity_trends.segmentation.natural import Natural
 from user_activity_trends.segmentation.selection import STABLE, Method, most_reproducible
 
@@ -27,7 +29,7 @@ class Findings:
     """Bootstrap samples; 0: neither resamples nor references were made."""
     permuted_elbows: Sequence[int | None]
     stability: Mapping[int, tuple[float, float]]
-    """k: mean and lowest adjusted Rand index over the resamples."""
+    """k: mean and lowest adjusted Rand index over the resamples; NaN where not measured."""
     natural: Natural
     references: int
     """Tables without groups that the segments were compared with."""
@@ -50,16 +52,17 @@ def _choice(found: Findings) -> str:
     start = f"k = {found.k}: {reason}"
     if found.method != found.asked:
         start += f" (fallback: no {found.asked} was found)"
+    told = {found.method, found.asked}
     others = {
-        name: vote
-        for name, vote in found.votes.items()
-        if name != found.method and vote is not None
+        _NAMES.get(name, name): vote for name, vote in found.votes.items() if name not in told
     }
-    if not others:
-        return f"{start}."
-    said = ", ".join(f"{_NAMES.get(name, name)} {vote}" for name, vote in others.items())
-    agree = set(others.values()) == {found.k}
-    return f"{start}; {'the other criteria agree' if agree else 'other criteria'}: {said}."
+    cast = {name: vote for name, vote in others.items() if vote is not None}
+    none = [name for name in others if name not in cast]
+    if cast:
+        agree = not none and set(cast.values()) == {found.k}
+        said = ", ".join(f"{name} {vote}" for name, vote in cast.items())
+        start += f"; {'the other criteria agree' if agree else 'other criteria'}: {said}"
+    return f"{start}; no vote from {_listed(none)}." if none else f"{start}."
 
 
 _NAMES = {
@@ -90,21 +93,28 @@ def _shuffled(found: Findings) -> str:
     if tally.pop(None, 0) == count:
         return f"With each column shuffled by itself there is no elbow{' either' * none}."
     often = max(tally, key=lambda k: (tally[k], -(k or 0)))
+    have = tally.total()
     return (
-        f"With each column shuffled by itself there is an elbow{' as well' * (not none)} "
-        f"({often} in {tally[often]} of {count}), so an elbow by itself proves nothing."
+        f"With each column shuffled by itself there is an elbow{' as well' * (not none)} in "
+        f"{have} of {count} tables (k = {often} in {tally[often]})"
+        f"{', so an elbow by itself proves nothing' * (have > count / 2)}."
     )
 
 
 def _reproducible(found: Findings) -> str:
     means = {k: mean for k, (mean, _) in found.stability.items()}
     top = most_reproducible(means)
+    lost = found.k in means and math.isnan(means[found.k])
+    own = (
+        f"at k = {found.k} it was not measured, as a segment has no session in the sample"
+        if lost
+        else ""
+    )
     if not top:
-        return ""
+        return f"Whether the segments come back: {own}." if lost else ""
     best = max(means[k] for k in top)
     measured = f"adjusted Rand index {best:.2f} on average over {found.resamples} resamples"
-    own = ""
-    if found.k in means:
+    if found.k in means and not lost:
         mean, worst = found.stability[found.k]
         own = f"k = {found.k} has {mean:.2f}, {worst:.2f} at worst"
     if best < STABLE:
@@ -134,35 +144,37 @@ def _natural(found: Findings) -> str:
             "Whether the segments come back and whether there are natural groups was not "
             "examined (clustering.stability.resamples = 0)."
         )
-    counts, lopsided = found.natural.counts, found.natural.lopsided
+    counts, outliers = found.natural.counts, found.natural.outliers
     if counts is None:
         return f"Whether there are natural groups was not examined: {found.natural.hindrance}."
     drawn = f"in {found.references} drawn tables with the same columns and no groups"
-    both = f"clearer than {drawn}, and predictable from half of the sessions"
+    how = (
+        f"clearer than {drawn}, predictable from half of the sessions, and parted by valleys "
+        "(fewer than half as many sessions midway as around either centre)"
+    )
     if found.k in counts:
-        told = f"There are natural groups: at k = {found.k} the segments are {both}"
+        told = f"There are natural groups: at k = {found.k} the segments are {how}"
     elif counts:
         told = (
-            f"There are natural groups at {_of(counts)}, where the segments are {both}; "
+            f"There are natural groups at {_of(counts)}, where the segments are {how}; "
             f"those at k = {found.k} are not"
         )
     else:
-        but = f" but {_listed([str(k) for k in lopsided])}" if lopsided else ""
+        but = f" but {_listed([str(k) for k in outliers])}" if outliers else ""
         told = (
-            f"There are no natural groups: at no k{but} are the segments both {both}; "
+            f"There are no natural groups: at no k{but} are the segments all three: {how}; "
             "groups that show in one column alone cannot be told in this way"
         )
-    return f"{told}.{_lopsided(lopsided)}"
+    return f"{told}.{_outliers(outliers)}"
 
 
-def _lopsided(shares: Mapping[int, float]) -> str:
-    if not shares:
+def _outliers(counts: Sequence[int]) -> str:
+    if not counts:
         return ""
-    held = _listed([f"{share:.0%}" for share in shares.values()])
     return (
-        f" Segments at {_of(list(shares))} do not count as natural groups, clear as they are: one "
-        f"segment holds {held} of the sessions there, and setting a few far ones aside always "
-        "scores well."
+        f" Segments at {_of(counts)} do not count as natural groups, clear as they are: all but "
+        f"the largest hold under {TINY:.0%} of the sessions there, and setting a few far ones "
+        "aside always scores well."
     )
 
 

@@ -93,6 +93,7 @@ def evidence(counts: range = range(1, 11), *, tested: bool = False) -> dict[str,
             "samples": {"silhouette": 100, "stability": 90},
             "references": {"permuted": 2, "drawn": 3},
             "own_silhouettes": {2: 0.5, 3: 0.69, 4: 0.1},
+            "valleys": {1: None, 2: 0.4, 3: 0.2, 4: 1.3},
             "jaccard": {k: [0.75] * k for k in counts if k > 1},
             "permuted_votes": [voted | reproducible, voted | reproducible | {"elbow": None}],
             "reference_silhouettes": dict.fromkeys(counts, 0.3),
@@ -151,7 +152,7 @@ def test_the_sweep_measures_the_features_and_not_the_ids() -> None:
     pd.testing.assert_frame_equal(named, found, check_exact=True)
 
 
-def test_the_sweep_stops_at_what_the_sessions_allow() -> None:
+def test_the_sweep_stops_at_what_the_sessions_allow(caplog: pytest.LogCaptureFixture) -> None:
     table = pd.DataFrame({"session_id": range(6), "pages": [0.0, 0.5, 1.0, 1.0, 0.5, 1.0]})
 
     found, known = nodes.sweep_cluster_counts(table, SWEEP, TESTING)
@@ -159,6 +160,27 @@ def test_the_sweep_stops_at_what_the_sessions_allow() -> None:
     assert list(known["sizes"]) == ["1", "2", "3"]
     assert found["k"].to_list() == [1, 2, 3]
     assert found["sse"][2] == pytest.approx(0, abs=1e-12)
+    assert found["calinski_harabasz"].isna().to_list() == [True, False, True]
+    assert [one.getMessage() for one in caplog.records] == [
+        "the sweep stops at k = 3: there are no more distinct sessions (clustering.sweep.k_max = 8)"
+    ]
+
+
+def test_the_sweep_stops_at_what_k_means_tells_apart(caplog: pytest.LogCaptureFixture) -> None:
+    """Four distinct numbers, of which two are the same but for rounding."""
+    pages = [0.0] * 50 + [1e-16] + [0.5] * 5 + [1.0] * 5
+    table = pd.DataFrame({"session_id": range(61), "pages": pages})
+
+    found, _ = nodes.sweep_cluster_counts(table, SWEEP, UNTESTED)
+
+    assert len(set(pages)) == 4
+    assert found["k"].to_list() == [1, 2, 3]
+    assert [one.getMessage() for one in caplog.records] == [
+        (
+            "the sweep stops at k = 3: k-means tells no more sessions apart, as the others differ "
+            "by rounding only (clustering.sweep.k_max = 8)"
+        )
+    ]
 
 
 def test_a_sweep_over_one_distinct_session_is_an_error() -> None:
@@ -215,6 +237,7 @@ def test_without_resamples_the_choice_rests_on_the_curve() -> None:
     assert found["thresholds"] == {
         "silhouette_above_references": 0.03,
         "prediction_strength": 0.8,
+        "valley": 0.5,
     }
     assert found["scores"][2] == {
         "k": 3,
@@ -226,6 +249,7 @@ def test_without_resamples_the_choice_rests_on_the_curve() -> None:
         **dict.fromkeys(swept.columns[6:]),
         "own_silhouette": None,
         "reference_silhouette": None,
+        "valley": None,
         "jaccard": [],
     }
     assert found["scores"][0]["silhouette"] is None
@@ -250,6 +274,7 @@ def test_with_resamples_all_that_was_measured_is_told() -> None:
     assert found["scores"][2]["jaccard"] == [0.75] * 3
     assert found["scores"][2]["own_silhouette"] == 0.69
     assert found["scores"][2]["reference_silhouette"] == 0.3
+    assert [one["valley"] for one in found["scores"][:5]] == [None, 0.4, 0.2, 1.3, None]
     assert found["samples"] == {"silhouette": 100, "stability": 90}
     assert found["references"] == {"permuted": 2, "drawn": 3}
     assert "in 5 drawn tables" in found["verdict"]
@@ -285,9 +310,33 @@ def test_groups_at_another_k_are_told_from_groups_at_the_chosen_one() -> None:
     assert "There are natural groups at k = 3, where" in found["verdict"]
 
 
+def test_segments_without_a_valley_are_no_natural_groups() -> None:
+    known = evidence(tested=True)
+    known["valleys"]["3"] = 0.6
+
+    found = select(curve(REAL, tested=True), known=known)
+
+    assert (found["natural_groups"], found["natural_at_k"]) == (False, False)
+    assert found["scores"][2]["valley"] == 0.6
+
+
+def test_a_stability_that_was_not_measured_is_null() -> None:
+    swept, known = curve(REAL, tested=True), evidence(tested=True)
+    swept.loc[2, ["stability_mean", "stability_min"]] = np.nan
+    known["jaccard"]["3"] = [0.8, 0.9, None]
+
+    found = select(swept, known=known)
+
+    assert (found["votes"]["stability"], found["votes"]["prediction_strength"]) == (None, 3)
+    assert found["scores"][2]["jaccard"] == [0.8, 0.9, None]
+    assert found["scores"][2]["stability_mean"] is found["scores"][2]["stability_min"] is None
+    assert "at k = 3 it was not measured, as a segment has no session" in found["verdict"]
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
+
+
 def test_the_verdict_and_the_warning_agree_on_a_segment_that_holds_nearly_everything() -> None:
     known = evidence(tested=True)
-    known["sizes"]["3"] = [92, 4, 4]
+    known["sizes"]["3"] = [991, 5, 4]
 
     found = select(curve(REAL, tested=True), known=known)
 

@@ -57,15 +57,18 @@ def sweep_cluster_counts(
     """
     scaled = _matrix(scaled_features)
     counts = sweep.candidate_counts(scaled, sweeping.k_min, sweeping.k_max)
-    if counts[-1] < sweeping.k_max:
-        logger.warning(
-            "the sweep stops at k = %d: there are no more distinct sessions "
-            "(clustering.sweep.k_max = %d)",
-            counts[-1],
-            sweeping.k_max,
-        )
     shown = tqdm(counts, desc="k-means for each k", unit="k", delay=2, disable=None, leave=False)
     swept = sweep.sweep(scaled, shown, sweeping.restarts, sweeping.random_state)
+    last = max(swept.partitions)
+    if last < sweeping.k_max:
+        logger.warning(
+            "the sweep stops at k = %d: %s (clustering.sweep.k_max = %d)",
+            last,
+            "there are no more distinct sessions"
+            if last == counts[-1]
+            else "k-means tells no more sessions apart, as the others differ by rounding only",
+            sweeping.k_max,
+        )
     names = [name for name in scaled_features.columns if name != SESSION_ID]
     curve, gathered = evidence.gather(
         scaled, names, swept, testing.resamples, sweeping.random_state
@@ -101,7 +104,8 @@ def select_cluster_count(  # noqa: PLR0913, PLR0917 (one argument an input)
         each thing was measured), ``references`` (tables without groups),
         ``thresholds`` (of natural groups), ``scores`` (with the highest
         ``reference_silhouette``, and the sessions' own one that is compared with
-        it, of the same quick fit), ``elbow_ranges``,
+        it, of the same quick fit; and ``valley``, the share of sessions between
+        the two clusters that are parted least), ``elbow_ranges``,
         ``permutations``, ``natural_groups`` (whether any k has them),
         ``natural_counts`` (those k), ``natural_at_k`` (whether the chosen k has
         them; None: not examined), ``warnings``, and ``verdict`` in words.
@@ -123,6 +127,7 @@ def select_cluster_count(  # noqa: PLR0913, PLR0917 (one argument an input)
             elbow_curve,
             known.own_silhouettes,
             known.reference_silhouettes,
+            known.valleys,
             known.sizes,
             known.variance_shares,
         )
@@ -167,12 +172,14 @@ def select_cluster_count(  # noqa: PLR0913, PLR0917 (one argument an input)
         "thresholds": {
             "silhouette_above_references": natural.CLEAR,
             "prediction_strength": natural.PREDICTABLE,
+            "valley": natural.VALLEY,
         },
         "scores": [
             {name: None if np.isnan(value) else value for name, value in row.items()}
             | {
                 "own_silhouette": known.own_silhouettes.get(int(row["k"])),
                 "reference_silhouette": known.reference_silhouettes.get(int(row["k"])),
+                "valley": known.valleys.get(int(row["k"])),
                 "jaccard": known.jaccard.get(int(row["k"]), []),
             }
             for row in elbow_curve.to_dict("records")
