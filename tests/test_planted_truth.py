@@ -107,6 +107,11 @@ def test_the_counts_are_printed_and_a_low_one_is_told(
     assert planted_truth.report("line along a column", 3, lines) == 0
     assert planted_truth.report("uniform", 0, none) == 0
     assert planted_truth.report("uniform", 0, none[1:]) == 1
+    unknown = [("uniform", 0, seed, 2, None) for seed in range(2)]
+    assert planted_truth.report("uniform", 0, [*none[:18], *unknown]) == 1
+    assert planted_truth.report("uniform", 0, [*none[:18] * 2, *unknown]) == 1
+    unclear = [("planted", 2, seed, 2, None) for seed in range(2)]
+    assert planted_truth.report("planted", 2, unclear) == 1
 
     assert capsys.readouterr().out.splitlines() == [
         "3 groups: consensus finds 3 in 19 of 20 (else {4: 1}); natural groups in 19",
@@ -123,4 +128,27 @@ def test_the_counts_are_printed_and_a_low_one_is_told(
         ),
         "uniform: no natural groups in 19 of 20",
         "uniform: no natural groups in 18 of 19",
+        "uniform: no natural groups in 18 of 20, not examined in 2",
+        "uniform: no natural groups in 36 of 38, not examined in 2",
+        "2 groups: consensus finds 2 in 2 of 2; natural groups in 0, not examined in 2",
+        "  cube 1 of 1, simplex 1 of 1",
     ]
+
+
+@pytest.mark.parametrize("real", [True, False])
+def test_the_first_line_names_the_file_whose_columns_are_shuffled(
+    planted_truth: ModuleType,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    real: bool,  # noqa: FBT001
+) -> None:
+    files = [tmp_path / name for name in ("real.csv", "other.csv", "sample.csv")]
+    for file in files[0 if real else 2 :]:
+        file.touch()
+    monkeypatch.setattr(planted_truth, "FILES", tuple(files))
+
+    planted_truth.main(["--seeds", "0"])
+
+    [first, *_] = capsys.readouterr().out.splitlines()
+    assert first.endswith(f"; columns of {'real.csv' if real else 'sample.csv (the sample)'}")
