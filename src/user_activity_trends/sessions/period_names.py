@@ -167,9 +167,9 @@ def filled(labels: Sequence[str], most: int) -> list[str]:
     Returns:
         Nothing if it is not certain what is absent: the labels are not all months of
         a year, quarters, weeks (ISO 8601) or whole numbers; or not all in the same
-        form; or there would be too many.
+        form; or have no year and no two are neighbours; or there would be too many.
 
-    >>> filled(["Nov 2024", "Jan 2025"], 9), filled(["8", "11"], 9)
+    >>> filled(["Nov 2024", "Jan 2025"], 9), filled(["8", "9", "11"], 9)
     (['Nov 2024', 'Dec 2024', 'Jan 2025'], ['8', '9', '10', '11'])
     >>> filled(["2024-11", "1/2025"], 9), filled(["202411", "202501"], 99)
     ([], [])
@@ -184,6 +184,8 @@ def filled(labels: Sequence[str], most: int) -> list[str]:
     write = _part_writer([*names.values()])
     first, last = min(known.values()), max(known.values())
     if write is None or last - first >= most:
+        return []
+    if next(iter(names.values())).year is None and not _has_neighbours(known.values()):
         return []
     there: dict[int, list[str]] = {}
     for label, place in sorted(known.items()):
@@ -201,9 +203,20 @@ def _filled_numbers(labels: Sequence[str], most: int) -> list[str]:
     width = _width(labels)
     if width is None or max(numbers) - min(numbers) >= most:
         return []
-    if len({number >= _SMALLEST_YEAR for number in numbers}) > 1:
+    are_years = {number >= _SMALLEST_YEAR for number in numbers}
+    if len(are_years) > 1 or not (are_years == {True} or _has_neighbours(numbers)):
         return []
     return [f"{number:0{width}d}" for number in range(min(numbers), max(numbers) + 1)]
+
+
+def _has_neighbours(places: Iterable[int]) -> bool:
+    """Tell whether a step of one occurs: 10, 20, 30 may go up by ten, and W52 come before W1.
+
+    >>> _has_neighbours([1, 2, 5]), _has_neighbours([10, 20, 30])
+    (True, False)
+    """
+    there = set(places)
+    return any(place + 1 in there for place in there)
 
 
 def _width(numbers: Iterable[str]) -> int | None:
