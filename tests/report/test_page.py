@@ -462,7 +462,7 @@ def test_verdict_and_warnings_are_part_of_the_trust() -> None:
             0.74,
             [0.9, 0.7],
             [2, 4],
-            "Other .*: do not build on these. .* those at k = 2 and 4 are.*",
+            r"Other .*: do not build on these. .* \(those at k = 2 and 4 are\): .*",
         ),
         (np.nan, [np.nan] * 2, None, "Whether the same segments would come back was not tried"),
     ],

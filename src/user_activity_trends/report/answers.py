@@ -198,7 +198,7 @@ def _in_short(mean: float, known: Sequence[Row], choice: dict[str, Any]) -> str:
     if choice["natural_at_k"]:
         return f"{told}. They stand out more than those of tables without groups."
     elsewhere = " and ".join(str(k) for k in choice["natural_counts"])
-    instead = f"; those at k = {elsewhere} are" if elsewhere else ""
+    instead = f" (those at k = {elsewhere} are)" if elsewhere else ""
     return (
         f"{told}. They are not shown to be separate kinds of sessions{instead}: read them as a "
         "useful way to cut."
