@@ -18,9 +18,9 @@ from user_activity_trends_airflow.run_notifier import Notifier
 
 with DAG(
     "user_activity_trends-training-base",
-    description="From raw sessions to a model and the segment of every session",
+    description="From raw sessions to a model, the segment of every session and the report",
     doc_md=(
-        "From raw sessions to a model and the segment of every session.\n"
+        "From raw sessions to a model, the segment of every session and the report.\n"
         "\n"
         "- **data_processing**: Check the sessions, set aside the rows that break a "
         "rule, and scale the features.\n"
