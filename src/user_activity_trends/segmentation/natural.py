@@ -48,7 +48,9 @@ def judge(  # noqa: PLR0913, PLR0917 (one argument a kind of evidence)
     A column keeps its values in every reference, so groups that show in one
     column alone are in the references as well, and cannot be told. The references
     are clouds that are not bent, so a bent one is clearer than these; but it has
-    no valleys, unless it is bent so far that its ends are near each other.
+    no valleys, unless it is bent so far that its ends are near each other. A cluster
+    that is several groups may have its centroid where no session is, and then no
+    valley beside it: such groups pass at the k that tells all of them apart.
 
     Args:
         curve: Columns ``k`` and ``prediction_strength``.
