@@ -8,9 +8,9 @@ choice by consensus. Planted tables have 2,000 sessions in six columns, and 2 to
 6 groups whose centres are at least six standard deviations apart, laid out in
 five ways that take turns, and each is printed. Groups in one line, along a
 column or in any direction, are counted apart, with as many seeds as each of the
-five. Along a column they are a known limit, printed but not asked for: MinMax
-scaling presses that column, and the gaps in it, together, and from four groups
-on k-means gains as much by cutting another column.
+five. These are a known limit, printed but not asked for: MinMax scaling presses
+together what is long, and the gaps in it, so from four groups along a column on,
+and from six in any direction, k-means gains as much by cutting elsewhere.
 Tables without groups are uniform, one Gaussian (round or strongly
 correlated), and 2,000 sessions of the data set with each column shuffled by
 itself (both recipes). A table counts where it was examined and the verdict is
@@ -98,9 +98,8 @@ LAYOUTS: dict[str, tuple[Callable[[Draw, int], Matrix], bool, bool]] = {
     "pairs": (pairs, False, False),
     "correlated": (simplex, False, True),
 }
-ALONG = "line along a column"
 LINES: dict[str, tuple[Callable[[Draw, int], Matrix], bool, bool]] = {
-    ALONG: (line, False, False),
+    "line along a column": (line, False, False),
     "line in any direction": (turned_line, False, False),
 }
 
@@ -229,7 +228,7 @@ def main(arguments: list[str]) -> None:
 def report(kind: str, groups: int, found: Sequence[tuple[str, int, int, int, bool | None]]) -> int:
     """Print what was found in the tables of one kind; return how many counts are too low.
 
-    Along a column nothing is asked for, so nothing is too low.
+    Of groups in a line nothing is asked for, so nothing is too low.
     """
     counts = Counter((k, natural) for _, _, _, k, natural in found)
     every = sum(counts.values())
@@ -254,7 +253,7 @@ def report(kind: str, groups: int, found: Sequence[tuple[str, int, int, int, boo
         of = Counter(layout_of(seed) for _, _, seed, _, _ in found)
         hit = Counter(layout_of(seed) for _, _, seed, k, _ in found if k == groups)
         print(f"  {', '.join(f'{one} {hit[one]} of {of[one]}' for one in of)}", flush=True)
-    if kind == ALONG:
+    if kind in LINES:
         return 0
     return (right < WANTED * every) + (has < WANTED * every)
 

@@ -235,6 +235,14 @@ def test_what_is_as_reproducible_is_no_better_and_no_worse(other: float) -> None
     assert title(figure).endswith("and 0.90 at worst; no other k is more reproducible")
 
 
+def test_stability_that_was_not_measured_is_no_certainty() -> None:
+    planted = plant()
+    curve = planted["elbow_curve"]
+    curve.loc[curve["k"] == 3, ["stability_mean", "stability_min"]] = np.nan
+    figure = choice.stability(curve, planted["cluster_choice"], planted["segment_profiles"])
+    assert title(figure) == ("k = 3: not measured, as the sample of the resamples lacks a segment")
+
+
 def test_a_consensus_is_no_agreement_of_all() -> None:
     planted = plant(segments=3)
     chosen = planted["cluster_choice"] | {"method": "consensus"}

@@ -454,7 +454,12 @@ def test_verdict_and_warnings_are_part_of_the_trust() -> None:
 @pytest.mark.parametrize(
     ("mean", "known", "natural", "told"),
     [
-        (0.9, [0.9, 0.75], [3], "Nearly .* when the sessions are drawn again. They stand out .*"),
+        (
+            0.9,
+            [0.9, 0.75],
+            [3],
+            "Nearly .* when the sessions are drawn again. They stand .*",
+        ),
         (0.89, [0.9, 0.9], None, "Mostly the same segments come back when .* drawn again"),
         (0.75, [0.9, 0.74], [], "Mostly .*, but segment 2 often comes back different. They are .*"),
         (0.75, [0.7, 0.74], None, "Mostly .*, but segments 1 and 2 often come back different"),

@@ -328,6 +328,8 @@ def _agreement(known: pd.DataFrame, k: int) -> list[Trace]:
 def _stability_title(known: pd.DataFrame, choice: dict[str, Any], k: int) -> str:
     resamples = f"{count(choice['resamples'])} resamples"
     scores = {int(row["k"]): row for row in rows_of(known)}
+    if k > 1 and k not in scores:
+        return f"k = {k}: not measured, as the sample of the resamples lacks a segment"
     if k not in scores:
         return sentence(f"{some(k, 'segment')}: the same in each of {resamples} by definition")
     mean, least = scores[k]["stability_mean"], scores[k]["stability_min"]

@@ -196,7 +196,10 @@ def _in_short(mean: float, known: Sequence[Row], choice: dict[str, Any]) -> str:
     if choice["natural_at_k"] is None:
         return f"{told}."
     if choice["natural_at_k"]:
-        return f"{told}. They stand out more than those of tables without groups."
+        return (
+            f"{told}. They stand apart: clearer than in tables without groups, with few sessions "
+            "in between."
+        )
     elsewhere = " and ".join(str(k) for k in choice["natural_counts"])
     instead = f" (those at k = {elsewhere} are)" if elsewhere else ""
     return (

@@ -17,7 +17,7 @@ from user_activity_trends.charts.trends import NO_OUTCOME, NO_PERIOD
 from user_activity_trends.charts.wording import count, percent, sentence, some
 from user_activity_trends.report import answers, plots, sources, tables
 from user_activity_trends.segmentation.cautions import DOMINANT, ENOUGH, FEW_PERIODS, TINY
-from user_activity_trends.segmentation.natural import CLEAR, PREDICTABLE
+from user_activity_trends.segmentation.natural import CLEAR, PREDICTABLE, VALLEY
 from user_activity_trends.segmentation.trends import LEAST_SESSIONS
 from user_activity_trends.sessions.columns import ColumnsParams
 
@@ -147,7 +147,9 @@ _METHOD = (
         (
             f"Segments count as groups where their silhouette is {CLEAR} or more above that of "
             "each table without groups (columns shuffled, or drawn with the same rank "
-            f"correlations), and their prediction strength is {PREDICTABLE} or more."
+            f"correlations), their prediction strength is {PREDICTABLE} or more, and midway "
+            f"between any two centres are less than {VALLEY} times as many sessions as around either (in "
+            "the manner of Hennig 2010)."
         ),
     ),
     ("Intervals", "95 % score intervals of a proportion (Wilson 1927)."),
