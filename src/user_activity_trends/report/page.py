@@ -148,8 +148,8 @@ _METHOD = (
             f"Segments count as groups where their silhouette is {CLEAR} or more above that of "
             "each table without groups (columns shuffled, or drawn with the same rank "
             f"correlations), their prediction strength is {PREDICTABLE} or more, and midway "
-            f"between any two centres are less than {VALLEY} times as many sessions as around either (in "
-            "the manner of Hennig 2010)."
+            f"between any two centres are less than {VALLEY} times as many sessions as around "
+            "either (in the manner of Hennig 2010)."
         ),
     ),
     ("Intervals", "95 % score intervals of a proportion (Wilson 1927)."),
