@@ -21,11 +21,12 @@ PARSE_TIME_RATIO = 1.3
 
 @pytest.fixture(scope="module")
 def kedro(stack: Stack) -> Callable[..., None]:
-    """Run ``kedro`` in the project's environment, as a person would, with its own DATA_ROOT."""
+    """Run ``kedro`` as a person would, configured as the deployment is, with its own DATA_ROOT."""
 
     def run(root: Path, *arguments: str) -> None:
+        configured = ("--env", "base", "--conf-source", stack.home / "conf")
         subprocess.run(
-            [stack.tasks.parent / "kedro", "run", "--env", "base", *arguments],
+            [stack.tasks.parent / "kedro", "run", *configured, *arguments],
             cwd=PROJECT,
             env=stack.plain_environment() | {"DATA_ROOT": str(root)},
             check=True,
