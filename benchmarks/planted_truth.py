@@ -1,6 +1,6 @@
 """Count how often the right number of groups is found, and how often none where there is none.
 
-    make planted-truth             (100 seeds; about half an hour on two cores)
+    make planted-truth             (100 seeds; about an hour on two cores)
     make planted-truth SEEDS=10
 
 Every table goes through the project's own nodes, from MinMax scaling to the
@@ -208,8 +208,8 @@ def main(arguments: list[str]) -> None:
     seeds = range(parser.parse_args(arguments).seeds)
     kinds = [
         *(("planted", groups, len(seeds)) for groups in GROUPS),
-        *((name, groups, -(-len(seeds) // len(LAYOUTS))) for name in LINES for groups in GROUPS),
         *((name, 0, len(seeds)) for name in STRUCTURELESS),
+        *((name, groups, -(-len(seeds) // len(LAYOUTS))) for name in LINES for groups in GROUPS),
     ]
     jobs = [(kind, groups, seed) for kind, groups, many in kinds for seed in range(many)]
     print(

@@ -384,6 +384,7 @@ def test_the_page_of_ten_years_by_day_stays_small() -> None:
     assert made["segment_trends"]["period"].nunique() == 3_652
     assert made["segment_trends"]["conversion_rate"].notna().mean() > 0.25
     assert len(made["report"].encode()) < 8_000_000
+    assert "There are 3,652 periods, more than a chart can tell apart" in made["report"]
     for name in ("shares_chart", "conversions_chart", "changes_chart"):
         drawn = made[name].to_plotly_json()["data"]
         assert not any("hovertext" in trace for trace in drawn)
@@ -403,6 +404,7 @@ def test_a_grid_of_many_days_stays_small() -> None:
     assert set(re.findall(r'data-least-width="(\d+)"', made["report"])) == {"0", "540"}
     (grid,) = made["shares_chart"].to_plotly_json()["data"]
     assert "hovertext" not in grid
+    assert grid["xgap"] == 0
     assert grid["z"][0][0] == round(grid["z"][0][0], 2)
 
 

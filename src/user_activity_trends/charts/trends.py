@@ -395,7 +395,7 @@ def _grid(trends: pd.DataFrame, calendar: Sequence[str], measure: _Measure, titl
         "hovertext": hovers,
         "hoverinfo": "text",
         "hoverongaps": False,
-        "xgap": 2,
+        "xgap": 2 if len(calendar) <= _MOST_CELLS else 0,
         "ygap": 2,
         "colorbar": figure.colorbar("%"),
     }

@@ -13,7 +13,7 @@ from user_activity_trends.charts import palette
 from user_activity_trends.charts.figure import Figure
 from user_activity_trends.charts.rows import rows_of
 from user_activity_trends.charts.segments import label
-from user_activity_trends.charts.trends import NO_OUTCOME, NO_PERIOD
+from user_activity_trends.charts.trends import MOST_TOLD, NO_OUTCOME, NO_PERIOD
 from user_activity_trends.charts.wording import count, percent, sentence, some
 from user_activity_trends.report import answers, plots, sources, tables
 from user_activity_trends.segmentation.cautions import DOMINANT, ENOUGH, FEW_PERIODS, TINY
@@ -396,6 +396,11 @@ def _trend_notes(
         notes.append("There is one period only: nothing to compare it with.")
     if absent := answers.absences(present, calendar):
         notes.append(f"No sessions in {absent}.")
+    if len(calendar) > MOST_TOLD:
+        notes.append(
+            f"There are {count(len(calendar))} periods, more than a chart can tell apart: "
+            "columns.period_bin makes them longer."
+        )
     if "conversion_rate" not in trends:
         notes.append(f"There is no conversion to show: {NO_OUTCOME}.")
     if 1 < len(present) < 3:  # noqa: PLR2004
