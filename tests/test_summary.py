@@ -231,6 +231,17 @@ def test_a_whole_run_is_printed_in_full(capsys: pytest.CaptureFixture[str]) -> N
     ]
 
 
+@pytest.mark.parametrize(("sessions", "shown"), [(29, "-"), (30, "10.0%")])
+def test_a_segment_of_under_30_sessions_has_no_rate(
+    sessions: int, shown: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small = PROFILES.iloc[:1].assign(sessions=sessions).to_dict("records")
+
+    lines = printed(facts() | {"segments": small}, capsys)
+
+    assert f"1 Low [red] exit rates {sessions} 80.0% {shown}" in lines
+
+
 def test_without_an_outcome_no_rate_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     segment = {"segment": 1, "segment_name": "all", "sessions": 5, "share": 1.0}
 

@@ -153,6 +153,8 @@ def _facts(summary: dict[str, Any]) -> Any:
 def _segments(summary: dict[str, Any]) -> Any:
     from rich.table import Table
 
+    from user_activity_trends.segmentation.trends import LEAST_SESSIONS
+
     segments = summary.get("segments", [])
     with_outcome = any("outcome_rate" in one for one in segments)
     table = Table(box=None, padding=(0, 2, 0, 0))
@@ -161,7 +163,8 @@ def _segments(summary: dict[str, Any]) -> Any:
     for name in ("sessions", "share") + (("outcome",) if with_outcome else ()):
         table.add_column(name, justify="right", no_wrap=True)
     for one in segments:
-        rate = [f"{one['outcome_rate']:.1%}"] if with_outcome else []
+        told = f"{one['outcome_rate']:.1%}" if one["sessions"] >= LEAST_SESSIONS else "-"
+        rate = [told] if with_outcome else []
         numbers = [f"{one['sessions']:,}", f"{one['share']:.1%}", *rate]
         table.add_row(str(one["segment"]), _literal(one["segment_name"]), *numbers)
     return table

@@ -414,6 +414,12 @@ def test_a_change_within_chance_is_no_finding() -> None:
     )
 
 
+def test_a_rate_that_is_always_the_same_is_no_change() -> None:
+    table = counted({"Feb": [(900, 0)], "Mar": [(800, 0)]})
+    figure = trends.changes(split_changes(table), table, ["Feb", "Mar"], "Month")
+    assert title(figure) == "No change of conversion: 0.0 % in each period"
+
+
 def test_small_periods_alone_make_no_change() -> None:
     table = counted({"Feb": [(500, 50)], "Mar": [(29, 9)]})
     figure = trends.changes(split_changes(table), table, ["Feb", "Mar"], "Month")
@@ -445,6 +451,12 @@ def test_quality_states_what_was_rejected_and_why() -> None:
     )
     below = [one for one in traces(figure) if one.get("xaxis") == "x2"]
     assert [value for one in below for value in one["x"]] == [6, 3]
+
+
+def test_few_defects_have_whole_numbers_on_their_axis() -> None:
+    planted = plant(rejected=3)["data_quality"]
+    assert layout(quality.quality(planted))["xaxis2"]["dtick"] == 1
+    assert "dtick" not in layout(quality.quality(planted))["xaxis"]
 
 
 def test_quality_without_a_defect_says_so() -> None:

@@ -194,6 +194,14 @@ def test_paths_are_those_of_the_catalog() -> None:
         assert catalog[chart]["filepath"] == f"${{_out}}/08_reporting/charts/{chart}.json"
 
 
+def test_the_page_of_the_sample_says_that_it_is_synthetic() -> None:
+    planted = plant()
+    assert "synthetic" not in report(planted)["report"]
+    planted["data_quality"]["file"] = "somewhere/data/01_raw/sample_sessions.csv"
+    said = Outline(report(planted)["report"]).text
+    assert "sample_sessions.csv, the embedded synthetic sample, recipe base" in said
+
+
 def test_another_recipe_is_told_where_it_is() -> None:
     planted = plant() | {"params:recipe": "log"}
     said = Outline(report(planted)["report"]).text
@@ -441,15 +449,11 @@ def test_rules_are_told_to_overlap(outline: Outline) -> None:
     assert "rules of two segments may overlap" in outline.text
 
 
-def test_verdict_and_warnings_are_part_of_the_trust() -> None:
+def test_warnings_are_part_of_the_trust() -> None:
     planted = plant()
-    choice = planted["cluster_choice"] | {
-        "verdict": "k = 3. No natural groups.",
-        "warnings": [{}] * 2,
-    }
+    choice = planted["cluster_choice"] | {"warnings": [{}] * 2}
     answer = can_i_trust_it(choice, planted["elbow_curve"], planted["segment_profiles"])
     assert answer.figure == "0.98"
-    assert answer.sentences[1].replace("\N{NO-BREAK SPACE}", " ") == "k = 3. No natural groups."
     assert answer.sentences[-1] == "Two warnings: see the choice of k."
 
 
@@ -464,12 +468,13 @@ def test_verdict_and_warnings_are_part_of_the_trust() -> None:
         ),
         (0.89, [0.9, 0.9], None, "Mostly the same segments come back when .* drawn again"),
         (0.75, [0.9, 0.74], [], "Mostly .*, but segment 2 often comes back different. They are .*"),
+        (0.75, [0.9, 0.9], [2, 4], r"Mostly .* kinds of sessions \(those at k = 2 and 4 are\): .*"),
         (0.75, [0.7, 0.74], None, "Mostly .*, but segments 1 and 2 often come back different"),
         (
             0.74,
             [0.9, 0.7],
             [2, 4],
-            r"Other .*: do not build on these. .* \(those at k = 2 and 4 are\): .*",
+            "Other .*: do not build on these",
         ),
         (np.nan, [np.nan] * 2, None, "Whether the same segments would come back was not tried"),
     ],
@@ -506,6 +511,12 @@ def converting(*cells: tuple[str, int, int]) -> pd.DataFrame:
 @pytest.mark.parametrize(
     ("cells", "figure", "unit", "told"),
     [
+        (
+            [("Feb", 900, 0), ("Mar", 800, 0)],
+            "0.0 points",
+            "of conversion",
+            "The conversion of all sessions is 0.0 % in each period.",
+        ),
         (
             [("Feb", 1000, 100), ("Mar", 2, 2), ("Apr", 900, 100), ("May", 1000, 200)],
             "+8.9 points",

@@ -156,6 +156,9 @@ def test_no_elbow_is_an_error_that_names_the_settings_to_turn() -> None:
         "parameters_clustering.yml",
     ):
         assert named in str(caught.value)
+    assert "distinct" not in str(caught.value)
+    with pytest.raises(NoElbowError, match=r"k = 1\.\.2; that takes three k, so three distinct"):
+        choose(straight, [1, 2], "elbow")
 
 
 @pytest.mark.parametrize(("fallback", "k"), [("silhouette", 2), ("consensus", 5), ("fixed", 8)])

@@ -38,8 +38,8 @@ def quality(data_quality: dict[str, Any]) -> Figure:
         "xaxis": figure.axis(
             "Rows",
             range=[0, 1.42 * max(number for _, number, _ in told)],
-            nticks=8,
             tickformat=",d",
+            **_ticks(8, max(number for _, number, _ in told)),
         ),
         "yaxis": figure.rows(len(told)),
         "height": 150 + above,
@@ -65,14 +65,19 @@ def quality(data_quality: dict[str, Any]) -> Figure:
             "xaxis2": figure.axis(
                 "Cells with a defect",
                 range=[0, 1.3 * shown[0][1]],
-                nticks=5,
                 tickformat=",d",
+                **_ticks(5, shown[0][1]),
                 anchor="y2",
             ),
             "yaxis2": figure.rows(len(shown), domain=[0, lower], anchor="x2"),
             "height": height,
         }
     return figure.drawn(_title(data_quality), traces, layout | {"annotations": names})
+
+
+def _ticks(most: int, highest: int) -> dict[str, int]:
+    """Describe ticks at whole numbers only."""
+    return {"dtick": 1} if highest < most else {"nticks": most}
 
 
 def _title(data_quality: dict[str, Any]) -> str:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from user_activity_trends.charts import figure, palette, text
 from user_activity_trends.charts.figure import Figure, Layout, Trace
 from user_activity_trends.charts.rows import Row, rows_of
-from user_activity_trends.charts.wording import NONE, count, minus, number, percent, sentence, some
+from user_activity_trends.charts.wording import NONE, count, number, percent, sentence, signed, some
 from user_activity_trends.segmentation.naming import readable
 from user_activity_trends.segmentation.trends import LEAST_SESSIONS
 
@@ -161,7 +161,7 @@ def _told(row: Row, feature: str, standing: float) -> str:
 
 
 def _standing(value: float, decimals: int) -> str:
-    return NONE if isnan(value) else minus(f"{value:+.{decimals}f}")
+    return NONE if isnan(value) else signed(value, decimals)
 
 
 def sessions_map(scaled: pd.DataFrame, labelled: pd.DataFrame) -> Figure:

@@ -535,6 +535,8 @@ def _changes_title(found: Change | None) -> str:
             f"Changes of conversion: under {LEAST_SESSIONS} sessions in one of any two periods, "
             "too few to tell a change"
         )
+    if found.change == 0:
+        return f"No change of conversion: {percent(found.after)} in each period"
     start, end = text.shortened(found.period_from), text.shortened(found.period_to)
     if not found.clear:
         return (

@@ -51,6 +51,16 @@ def points(difference: float) -> str:
     return minus(f"{written}{_SPACE}points")
 
 
+def signed(value: float, digits: int) -> str:
+    r"""Write a number with its sign; what rounds to zero has none.
+
+    >>> signed(0.44, 1), signed(-0.04, 1), signed(-1.25, 2) == "\N{MINUS SIGN}1.25"
+    ('+0.4', '0.0', True)
+    """
+    written = f"{value:.{digits}f}"
+    return f"{0:.{digits}f}" if float(written) == 0 else minus(f"{value:+.{digits}f}")
+
+
 def number(value: float | None) -> str:
     """Write a measurement with three digits that count, or all that are before the point.
 

@@ -11,6 +11,7 @@ from user_activity_trends.charts.choice import GOOD_JACCARD
 from user_activity_trends.charts.rows import Row, is_missing, rows_of
 from user_activity_trends.charts.trends import NO_PERIOD
 from user_activity_trends.charts.wording import NONE, count, percent, points, sentence, some
+from user_activity_trends.locations import SAMPLE_SESSIONS
 from user_activity_trends.segmentation.moves import largest_change, largest_move
 from user_activity_trends.segmentation.selection import STABLE
 from user_activity_trends.segmentation.trends import LEAST_SESSIONS
@@ -36,8 +37,10 @@ class Answer:
 
 
 def file_name(data_quality: dict[str, Any]) -> str:
-    """Return the name of the file that was read, without its folder."""
-    return PurePosixPath(str(data_quality["file"])).name
+    """Return the name of the file that was read, without its folder, and whether it is real."""
+    path = PurePosixPath(str(data_quality["file"]))
+    sample = ", the embedded synthetic sample" if str(path).endswith(SAMPLE_SESSIONS) else ""
+    return f"{path.name}{sample}"
 
 
 def how_many(
@@ -106,6 +109,11 @@ def what_changed(changes: pd.DataFrame, trends: pd.DataFrame, columns: ColumnsPa
             f"{share.period_from}, {percent(share.after)} in {share.period_to}."
         )
     found = largest_change(changes, trends)
+    if found and found.change == 0:
+        told.insert(0, f"The conversion of all sessions is {percent(found.after)} in each period.")
+        return Answer(
+            "what-changed", question, points(0), "of conversion", tuple(told), link, link_text
+        )
     if found:
         start, end = found.period_from, found.period_to
         within = "" if found.clear else ", which is within chance"
@@ -143,7 +151,7 @@ def what_changed(changes: pd.DataFrame, trends: pd.DataFrame, columns: ColumnsPa
 
 
 def verdict(choice: dict[str, Any]) -> str:
-    r"""Return the verdict; what is said of k stays on one line.
+    r"""Return the verdict, in which what is said of k stays on one line.
 
     >>> verdict({"verdict": "The elbow says k = 3."}) == "The elbow says k\xa0=\xa03."
     True
@@ -158,7 +166,7 @@ def can_i_trust_it(choice: dict[str, Any], curve: pd.DataFrame, profiles: pd.Dat
     mean = float(chosen["stability_mean"].iloc[0]) if len(chosen) else float("nan")
     least = float(chosen["stability_min"].iloc[0]) if len(chosen) else float("nan")
     known = [row for row in rows_of(profiles) if not is_missing(row["stability"])]
-    told = [_in_short(mean, known, choice), verdict(choice)]
+    told = [_in_short(mean, known, choice)]
     figure, unit = NONE, "stability was not measured"
     if not is_missing(mean):
         figure = f"{mean:.2f}"
@@ -193,7 +201,7 @@ def _in_short(mean: float, known: Sequence[Row], choice: dict[str, Any]) -> str:
         if weak:
             which = f"segment{'s' * (len(weak) > 1)} {' and '.join(weak)}"
             told += f", but {which} often {'comes' if len(weak) == 1 else 'come'} back different"
-    if choice["natural_at_k"] is None:
+    if choice["natural_at_k"] is None or mean < STABLE:
         return f"{told}."
     if choice["natural_at_k"]:
         return (

@@ -18,6 +18,7 @@ from user_activity_trends.charts.wording import count, percent, sentence, some
 from user_activity_trends.report import answers, plots, sources, tables
 from user_activity_trends.segmentation.cautions import DOMINANT, ENOUGH, FEW_PERIODS, TINY
 from user_activity_trends.segmentation.natural import CLEAR, PREDICTABLE, VALLEY
+from user_activity_trends.segmentation.selection import NEARLY, STABLE, STRONG
 from user_activity_trends.segmentation.trends import LEAST_SESSIONS
 from user_activity_trends.sessions.columns import ColumnsParams
 
@@ -124,7 +125,9 @@ _METHOD = (
         "Choice of k",
         (
             "Elbow: kneedle (Satopää et al. 2011). Silhouette: Rousseeuw 1987. Davies and Bouldin "
-            "1979. Caliński and Harabasz 1974. Prediction strength: Tibshirani and Walther 2005."
+            "1979. Caliński and Harabasz 1974. Stability: the largest k whose mean adjusted Rand "
+            f"index is within {NEARLY} of the best, if that is {STABLE} or more. Prediction "
+            f"strength: the largest k that has {STRONG} or more (Tibshirani and Walther 2005)."
         ),
     ),
     (

@@ -8,7 +8,15 @@ import pandas as pd
 
 from user_activity_trends.charts.choice import CRITERIA
 from user_activity_trends.charts.rows import is_missing, rows_of
-from user_activity_trends.charts.wording import NONE, count, minus, number, p_value, percent, points
+from user_activity_trends.charts.wording import (
+    NONE,
+    count,
+    number,
+    p_value,
+    percent,
+    points,
+    signed,
+)
 from user_activity_trends.report.sources import Source, source
 from user_activity_trends.segmentation.trends import LEAST_SESSIONS
 from user_activity_trends.sessions.columns import ColumnsParams
@@ -152,7 +160,7 @@ def features(table: pd.DataFrame, columns: ColumnsParams) -> Table:
 
 
 def _signed(value: float) -> str:
-    return minus(f"{value:+.2f}")
+    return signed(value, 2)
 
 
 def typical(table: pd.DataFrame) -> Table:

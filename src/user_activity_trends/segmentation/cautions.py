@@ -98,7 +98,7 @@ def lopsided_scores(
             message = (
                 f"The silhouette at k = {k} is high ({silhouettes[k]:.2f}) because one segment "
                 f"holds {share:.0%} of the sessions: setting a few far ones aside always scores "
-                "well and says little about the rest; do not take it as a reason for this k."
+                "well and says little about the rest; do not take this score as a reason for it."
             )
             found.append(Caution(kind="lopsided_score", about=f"k = {k}", message=message))
     return found

@@ -17,6 +17,8 @@ STABLE = 0.75
 """Mean adjusted Rand index below which no number of clusters is called stable."""
 NEARLY = 0.01
 """Mean adjusted Rand indices that differ by less are as good as equal."""
+_LEAST = 3
+"""Points of a curve that can bend: two are a straight line."""
 STRONG = 0.9
 """Prediction strength from which k gets its vote."""
 
@@ -35,7 +37,7 @@ def find_elbow(curve: pd.DataFrame) -> int | None:
     """
     from kneed import KneeLocator
 
-    if len(curve) < 3:  # noqa: PLR2004 (two points are a straight line)
+    if len(curve) < _LEAST:
         return None
     elbow = KneeLocator(
         curve["k"].tolist(), curve["sse"].tolist(), curve="convex", direction="decreasing"
@@ -144,9 +146,10 @@ def choose(
     setting = "method"
     if method == "elbow" and votes["elbow"] is None:
         if fallback is None:
+            few = "that takes three k, so three distinct sessions: " * (len(counts) < _LEAST)
             msg = (
-                f"no elbow in the curve for k = {counts[0]}..{counts[-1]}; widen clustering.sweep "
-                "(k_min, k_max), or set clustering.selection.fallback, or set "
+                f"no elbow in the curve for k = {counts[0]}..{counts[-1]}; {few}widen "
+                "clustering.sweep (k_min, k_max), or set clustering.selection.fallback, or set "
                 "clustering.selection.method to fixed with n_clusters, in parameters_clustering.yml"
             )
             raise NoElbowError(msg)
