@@ -243,13 +243,13 @@ def test_a_segment_of_under_30_sessions_has_no_rate(
 
 
 def test_without_an_outcome_no_rate_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
-    segment = {"segment": 1, "segment_name": "all", "sessions": 5, "share": 1.0}
+    segment = {"segment": 1, "segment_name": "all", "sessions": 50, "share": 1.0}
 
     lines = printed(facts() | {"segments": [segment]}, capsys)
 
     assert [line for line in lines if line] == [
         "segment name sessions share",
-        "1 all 5 100.0%",
+        "1 all 50 100.0%",
         "seconds total 2.0",
     ]
 

@@ -163,8 +163,8 @@ def _segments(summary: dict[str, Any]) -> Any:
     for name in ("sessions", "share") + (("outcome",) if with_outcome else ()):
         table.add_column(name, justify="right", no_wrap=True)
     for one in segments:
-        told = f"{one['outcome_rate']:.1%}" if one["sessions"] >= LEAST_SESSIONS else "-"
-        rate = [told] if with_outcome else []
+        few = one["sessions"] < LEAST_SESSIONS
+        rate = ["-" if few else f"{one['outcome_rate']:.1%}"] if with_outcome else []
         numbers = [f"{one['sessions']:,}", f"{one['share']:.1%}", *rate]
         table.add_row(str(one["segment"]), _literal(one["segment_name"]), *numbers)
     return table
