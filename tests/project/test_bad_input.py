@@ -561,6 +561,7 @@ def test_above_the_largest_share_the_run_stops_with_counts_by_reason(
         "data_processing.max_rejected_share = 0.05 allows: PageValues: not a number (8); "
         f"Month: not one of {MONTHS} (3); "
     )
+    assert "give other spellings in columns.values" in message
     told = _cells(_newest(data_root, "rejected_sessions.csv"))
     assert [(line["row"], line["column"]) for line in told] == [
         (str(row), column) for row, column in cells

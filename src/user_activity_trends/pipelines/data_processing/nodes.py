@@ -125,7 +125,7 @@ def check_rejected_share(  # noqa: PLR0913, PLR0917 (one argument an input)
             f"{file}: {refused} of {len(table)} rows ({refused / len(table):.1%}) have a defect, "
             f"more than data_processing.max_rejected_share = {processing.max_rejected_share:g} "
             f"allows: {_listed(quality.count_reasons(defects))}; see rejected_sessions, "
-            "mend the file, or raise the setting"
+            "mend the file, give other spellings in columns.values, or raise the setting"
         )
         raise CellsError(msg)
     checked = numbered(table, rules, file)
