@@ -1,9 +1,11 @@
 """What all tests share: where things are, and no skip that nobody knows of."""
 
+import importlib.util
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
@@ -43,6 +45,22 @@ def real_sessions() -> Path:
 def real_new_sessions() -> Path:
     """Return the three hand-made sessions that go with it."""
     return _shared("new_sessions.csv")
+
+
+@pytest.fixture(scope="session")
+def load_benchmark() -> Callable[[str], ModuleType]:
+    """Return what imports a module of ``benchmarks/``, which is no part of the package."""
+
+    def load(name: str) -> ModuleType:
+        path = PROJECT / f"benchmarks/{name}.py"
+        specification = importlib.util.spec_from_file_location(name, path)
+        assert specification is not None
+        assert specification.loader is not None
+        module = importlib.util.module_from_spec(specification)
+        specification.loader.exec_module(module)
+        return module
+
+    return load
 
 
 @pytest.fixture(scope="session")

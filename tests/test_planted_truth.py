@@ -1,24 +1,19 @@
 """A slice of ``make planted-truth``: groups are found where they are planted, and only there."""
 
-import importlib.util
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
 
-SCRIPT = Path(__file__).parents[1] / "benchmarks/planted_truth.py"
 LAYOUTS = ["cube", "simplex", "unequal sizes", "pairs", "correlated"]
 
 
 @pytest.fixture(scope="module")
-def planted_truth() -> ModuleType:
+def planted_truth(load_benchmark: Callable[[str], ModuleType]) -> ModuleType:
     """Return the benchmark, which is no part of the package, with fewer fits."""
-    specification = importlib.util.spec_from_file_location("planted_truth", SCRIPT)
-    assert specification is not None
-    assert specification.loader is not None
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
+    module = load_benchmark("planted_truth")
     module.RESAMPLES = 4
     recipes, clustering = module.settings()
     sweeping = clustering.sweep.model_copy(update={"k_max": 7, "restarts": 5})

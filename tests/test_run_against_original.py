@@ -1,23 +1,15 @@
 """``make bench`` says what is too slow, by the median of the wall times."""
 
-import importlib.util
-from pathlib import Path
+from collections.abc import Callable
 from types import ModuleType
 
 import pytest
 
-SCRIPT = Path(__file__).parents[1] / "benchmarks/run_against_original.py"
-
 
 @pytest.fixture(scope="module")
-def bench() -> ModuleType:
+def bench(load_benchmark: Callable[[str], ModuleType]) -> ModuleType:
     """Return the benchmark, which is no part of the package."""
-    specification = importlib.util.spec_from_file_location("run_against_original", SCRIPT)
-    assert specification is not None
-    assert specification.loader is not None
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
+    return load_benchmark("run_against_original")
 
 
 @pytest.mark.parametrize(

@@ -138,7 +138,7 @@ def _elbow_title(k: int, choice: dict[str, Any]) -> str:
         of = "criteria" if method in {"consensus", "fixed"} else "other criteria"
         voting = "vote" if agreeing > 1 else "votes"
         title += f": {agreeing or 'none'} of {len(others)} {of} {voting} for {k}"
-    elbows = (choice.get("permutations") or {}).get("elbows") or []
+    elbows = choice["permutations"]["elbows"]
     bends = Counter(elbow for elbow in elbows if elbow)
     if bends:
         often, times = bends.most_common(1)[0]
@@ -165,12 +165,11 @@ def _curve(curve: pd.DataFrame, column: str, name: str, colour: str, dash: str) 
 
 
 def _shuffled_votes(rows: list[str], choice: dict[str, Any]) -> list[Trace]:
-    permutations = choice.get("permutations") or {}
-    cast = {"elbow": permutations.get("elbows") or []} | (permutations.get("votes") or {})
+    cast = {"elbow": choice["permutations"]["elbows"]} | choice["permutations"]["votes"]
     found = [
         (place, k, times, len(cast[name]))
         for place, name in enumerate(rows)
-        for k, times in sorted(Counter(k for k in cast.get(name) or [] if k is not None).items())
+        for k, times in sorted(Counter(k for k in cast.get(name, []) if k is not None).items())
     ]
     return [
         {

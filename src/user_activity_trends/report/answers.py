@@ -150,15 +150,6 @@ def what_changed(changes: pd.DataFrame, trends: pd.DataFrame, columns: ColumnsPa
     return Answer("what-changed", question, figure, unit, tuple(told), "#trends", "Trends")
 
 
-def verdict(choice: dict[str, Any]) -> str:
-    r"""Return the verdict, in which what is said of k stays on one line.
-
-    >>> verdict({"verdict": "The elbow says k = 3."}) == "The elbow says k\xa0=\xa03."
-    True
-    """
-    return str(choice["verdict"]).strip().replace("k = ", "k\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}")
-
-
 def can_i_trust_it(choice: dict[str, Any], curve: pd.DataFrame, profiles: pd.DataFrame) -> Answer:
     """Say how reproducible the segments are, and what to be careful about."""
     k = int(choice["k"])
@@ -180,10 +171,9 @@ def can_i_trust_it(choice: dict[str, Any], curve: pd.DataFrame, profiles: pd.Dat
             f"The least stable is segment {weakest['segment']}: it overlaps with itself by "
             f"{weakest['stability']:.2f} (mean Jaccard index)."
         )
-    elif not choice.get("resamples"):
+    elif not choice["resamples"]:
         told.append("Resampling is off: clustering.stability.resamples is 0.")
-    warnings = choice.get("warnings") or []
-    if warnings:
+    if warnings := choice["warnings"]:
         told.append(f"{sentence(some(len(warnings), 'warning'))}: see the choice of k.")
     return Answer("trust", "Can I trust it?", figure, unit, tuple(told), "#choice", "Choice of k")
 

@@ -315,8 +315,8 @@ def _told(
         },
         "segments": segments,
         "styles": {one.number: palette.style(one.number, len(segments)) for one in segments},
-        "verdict": answers.verdict(choice),
-        "warnings": [str(one["message"]) for one in choice.get("warnings") or []],
+        "verdict": _verdict(choice),
+        "warnings": [str(one["message"]) for one in choice["warnings"]],
         "no_warning": _no_warning(profiles, trends, columns),
         "restarts": _restarts(choice),
         "model": str(results.training_metrics["model"]),
@@ -340,6 +340,15 @@ def _told(
         "method": _METHOD,
         "root": sources.root(recipe),
     }
+
+
+def _verdict(choice: dict[str, Any]) -> str:
+    r"""Return the verdict, in which what is said of k stays on one line.
+
+    >>> _verdict({"verdict": "The elbow says k = 3."}) == "The elbow says k\xa0=\xa03."
+    True
+    """
+    return str(choice["verdict"]).strip().replace("k = ", "k\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}")
 
 
 def _segment(row: dict[str, Any]) -> _Segment:

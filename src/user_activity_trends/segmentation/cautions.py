@@ -93,8 +93,8 @@ def lopsided_scores(
     """
     found = []
     for k in sorted(set(asked)):
-        if is_lopsided(silhouettes[k], sizes[k]):
-            share = sizes[k][0] / sum(sizes[k])
+        share = sizes[k][0] / sum(sizes[k])
+        if silhouettes[k] > HIGH_SILHOUETTE and share > LOPSIDED:
             message = (
                 f"The silhouette at k = {k} is high ({silhouettes[k]:.2f}) because one segment "
                 f"holds {share:.0%} of the sessions: setting a few far ones aside always scores "
@@ -102,16 +102,6 @@ def lopsided_scores(
             )
             found.append(Caution(kind="lopsided_score", about=f"k = {k}", message=message))
     return found
-
-
-def is_lopsided(silhouette: float, sizes: Sequence[int]) -> bool:
-    """Tell whether a silhouette is high only because one segment holds nearly everything.
-
-    Args:
-        silhouette: The silhouette.
-        sizes: Sessions in each segment, the largest first.
-    """
-    return silhouette > HIGH_SILHOUETTE and sizes[0] > LOPSIDED * sum(sizes)
 
 
 def outcome_proxies(features: pd.DataFrame, outcome: pd.Series) -> list[Caution]:
