@@ -44,6 +44,14 @@ class ModelMismatchError(UserActivityTrendsError):
     """Two files that belong to one model come from different training runs."""
 
 
+class ChampionError(UserActivityTrendsError):
+    """Which model is in use cannot be read, or has changed in the meantime."""
+
+
+class PromotionRefusedError(UserActivityTrendsError):
+    """A model was refused, and there is none in use that could go on."""
+
+
 class MixedRunsError(UserActivityTrendsError):
     """A file that one task of a run hands to another was replaced by another run in between."""
 
@@ -58,6 +66,7 @@ LASTING = (
     CellsError,
     DegenerateDataError,
     NoElbowError,
+    PromotionRefusedError,
     MixedRunsError,
 )
 """Errors that the same run meets again however often it is tried.

@@ -6,6 +6,15 @@ SAMPLE_SESSIONS = "data/01_raw/sample_sessions.csv"
 SAMPLE_NEW_SESSIONS = "data/01_raw/sample_new_sessions.csv"
 
 
+def is_sample(file: str | None) -> bool:
+    """Tell whether a file of sessions is the embedded sample, which is nobody's own.
+
+    >>> is_sample("/somewhere/data/01_raw/sample_sessions.csv"), is_sample("sessions.csv")
+    (True, False)
+    """
+    return str(file).endswith(SAMPLE_SESSIONS)
+
+
 def output_root(data_root: str, recipe: str) -> str:
     """Return the folder of a recipe's outputs.
 

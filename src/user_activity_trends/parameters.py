@@ -10,6 +10,7 @@ from user_activity_trends.errors import SettingError
 from user_activity_trends.pipelines.clustering.params import ClusteringParams
 from user_activity_trends.pipelines.data_processing.params import DataProcessingParams
 from user_activity_trends.pipelines.labelling.params import LabellingParams
+from user_activity_trends.pipelines.promotion.params import PromotionParams
 from user_activity_trends.recipes import RecipesParams
 from user_activity_trends.sessions.columns import ColumnsParams
 from user_activity_trends.sessions.rules import ROW, SESSION_ID
@@ -30,6 +31,7 @@ class ProjectParams(BaseModel):
     columns: ColumnsParams
     data_processing: DataProcessingParams
     clustering: ClusteringParams
+    promotion: PromotionParams
     labelling: LabellingParams
 
     @model_validator(mode="after")

@@ -7,6 +7,7 @@ from user_activity_trends.pipelines import (
     data_processing,
     inference,
     labelling,
+    promotion,
     reporting,
 )
 
@@ -21,14 +22,13 @@ def register_pipelines() -> dict[str, Pipeline]:
     stages = {
         "data_processing": data_processing.create_pipeline(),
         "clustering": clustering.create_pipeline(),
+        "promotion": promotion.create_pipeline(),
         "labelling": labelling.create_pipeline(),
         "inference": inference.create_pipeline(),
         "reporting": reporting.create_pipeline(),
     }
-    training = sum(
-        (stages[name] for name in ("data_processing", "clustering", "labelling", "reporting")),
-        Pipeline([]),
-    )
+    chain = ("data_processing", "clustering", "promotion", "labelling", "reporting")
+    training = sum((stages[name] for name in chain), Pipeline([]))
     # Order within a group of nodes is alphabetical: check_rejected_share, which stops
     # the run on a refused file, comes before the first node of inference.
     whole = training + inference.create_pipeline(after="rejected_sessions")

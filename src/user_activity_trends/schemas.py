@@ -82,6 +82,7 @@ class SessionSegments(Sessions):
     segment_name: Series[str]
     distance: Series[float] = pa.Field(ge=0)
     margin: Series[float] = pa.Field(ge=0, nullable=True)
+    model_version: Series[str]
 
 
 class SegmentProfiles(pa.DataFrameModel):
@@ -123,6 +124,7 @@ class NewSessionSegments(pa.DataFrameModel):
     margin: Series[float] = pa.Field(nullable=True, ge=0, coerce=True)
     unusual: Series[pd.BooleanDtype] = pa.Field(nullable=True, coerce=True)
     reason: Series[str] = pa.Field(nullable=True, coerce=True)
+    model_version: Series[str] = pa.Field(coerce=True)
 
     @pa.dataframe_check
     @classmethod

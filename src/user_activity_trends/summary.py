@@ -7,7 +7,7 @@ from typing import Any
 from kedro.io import CatalogProtocol
 
 from user_activity_trends.files.session_table import SessionTableDataset
-from user_activity_trends.locations import SAMPLE_SESSIONS
+from user_activity_trends.locations import is_sample
 
 RESULTS = (
     "report",
@@ -136,7 +136,7 @@ def _facts(summary: dict[str, Any]) -> Any:
     if rows := summary.get("rows"):
         read, accepted, rejected = (rows[name] for name in _ROWS)
         told = f"{read:,} read, {accepted:,} accepted, {rejected:,} rejected"
-        if str(rows.get("file")).endswith(SAMPLE_SESSIONS):
+        if is_sample(rows.get("file")):
             told += " (the embedded synthetic sample)"
         if dropped := rows.get("duplicates_dropped"):
             told += f", {dropped:,} duplicates dropped"

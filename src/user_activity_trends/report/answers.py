@@ -11,7 +11,7 @@ from user_activity_trends.charts.choice import GOOD_JACCARD
 from user_activity_trends.charts.rows import Row, is_missing, rows_of
 from user_activity_trends.charts.trends import NO_PERIOD
 from user_activity_trends.charts.wording import NONE, count, percent, points, sentence, some
-from user_activity_trends.locations import SAMPLE_SESSIONS
+from user_activity_trends.locations import is_sample
 from user_activity_trends.segmentation.moves import largest_change, largest_move
 from user_activity_trends.segmentation.selection import STABLE
 from user_activity_trends.segmentation.trends import LEAST_SESSIONS
@@ -39,7 +39,7 @@ class Answer:
 def file_name(data_quality: dict[str, Any]) -> str:
     """Return the name of the file that was read, without its folder, and whether it is real."""
     path = PurePosixPath(str(data_quality["file"]))
-    sample = ", the embedded synthetic sample" if str(path).endswith(SAMPLE_SESSIONS) else ""
+    sample = ", the embedded synthetic sample" if is_sample(path) else ""
     return f"{path.name}{sample}"
 
 

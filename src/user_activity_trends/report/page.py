@@ -204,7 +204,8 @@ class Results:
     data_quality: dict[str, Any]
     cluster_choice: dict[str, Any]
     elbow_curve: pd.DataFrame
-    training_metrics: dict[str, Any]
+    champion: dict[str, Any]
+    promotion_report: dict[str, Any]
     segment_profiles: pd.DataFrame
     typical_sessions: pd.DataFrame
     segment_trends: pd.DataFrame
@@ -319,7 +320,7 @@ def _told(
         "warnings": [str(one["message"]) for one in choice["warnings"]],
         "no_warning": _no_warning(profiles, trends, columns),
         "restarts": _restarts(choice),
-        "model": str(results.training_metrics["model"]),
+        "model": str(results.champion["model"]),
         "trend_notes": _trend_notes(trends, calendar, columns),
         "quality_notes": _quality_notes(quality),
         "no_migrations": _no_migrations(columns),

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from user_activity_trends.segmentation.continuity import Anchor, go_on
 from user_activity_trends.segmentation.scaling import FeatureScaler
 from user_activity_trends.segmentation.threads import one_thread
 
@@ -24,8 +25,13 @@ class SegmentationModel(Protocol):
         """Return the raw cluster of each session."""
 
 
-def build_model(
-    scaler: FeatureScaler, scaled: Matrix, n_clusters: int, restarts: int, random_state: int
+def build_model(  # noqa: PLR0913, PLR0917 (what k-means takes, and where it goes on from)
+    scaler: FeatureScaler,
+    scaled: Matrix,
+    n_clusters: int,
+    restarts: int,
+    random_state: int,
+    anchor: Anchor | None = None,
 ) -> SegmentationModel:
     """Fit k-means and put it behind the steps that turn raw features into scaled ones.
 
@@ -35,6 +41,7 @@ def build_model(
         n_clusters: Number of clusters.
         restarts: k-means++ starts; the tightest result is kept.
         random_state: Seed.
+        anchor: Segments in use from which to go on, if that is about as tight.
 
     Returns:
         Steps ``impute`` (if gaps are filled), ``transform`` (if there is one),
@@ -59,6 +66,9 @@ def build_model(
     steps.append(("scale", _scikit_learn_scaler(scaler, named=named)))
     with one_thread():
         means = KMeans(n_clusters, n_init=restarts, random_state=random_state).fit(scaled)
+        if anchor is not None:
+            near = go_on(scaled, means.inertia_, anchor)
+            means = means if near is None else near
     steps.append(("cluster", means))
     model: SegmentationModel = Pipeline(steps)
     return model
@@ -141,6 +151,11 @@ def centroids(model: SegmentationModel) -> Matrix:
     """Return the centroids in scaled units, shape (clusters, features)."""
     centers: Matrix = model.named_steps["cluster"].cluster_centers_
     return centers
+
+
+def is_continued(model: SegmentationModel) -> bool:
+    """Tell whether the model goes on from the segments of an earlier one."""
+    return not isinstance(model.named_steps["cluster"].init, str)
 
 
 def fingerprint(model: SegmentationModel) -> str:

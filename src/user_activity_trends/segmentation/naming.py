@@ -1,4 +1,4 @@
-"""Number segments by size, and name them after what sets them apart."""
+"""Name segments after what sets them apart, and say what the raw clusters of a model are called."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, RootModel, model_validator
 
+from user_activity_trends.segmentation.alignment import Origin
 from user_activity_trends.segmentation.model import Matrix
 
 UNUSUAL_QUANTILE = 0.999
@@ -32,6 +33,30 @@ class NamesParams(RootModel[dict[int, str]]):
         return self
 
 
+class NamedCluster(BaseModel):
+    """One raw cluster of one model, before it is known which segment it is."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    cluster: int
+    sessions: int
+    name: str
+    """After what sets it apart."""
+
+
+class NamedClusters(BaseModel):
+    """What the raw clusters of one model would be called if there had been no model before."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str
+    """Fingerprint of the model."""
+    distance_limit: float
+    """Distance to the own centroid beyond which a session is unusual, in scaled units."""
+    clusters: tuple[NamedCluster, ...]
+    """The largest first (of equals, the lower raw cluster)."""
+
+
 class Segment(BaseModel):
     """One segment of one model."""
 
@@ -40,6 +65,11 @@ class Segment(BaseModel):
     cluster: int
     segment: int
     segment_name: str
+    colour: str
+    origin: Origin
+    """What it is, seen from the model in use when this one was trained."""
+    came_from: tuple[int, ...]
+    """Segments of that model that it has sessions of."""
 
 
 class SegmentIdentities(BaseModel):
@@ -49,10 +79,12 @@ class SegmentIdentities(BaseModel):
 
     model: str
     """Fingerprint of the model that these identities belong to."""
+    based_on: str | None
+    """Version of the model in use when this one was trained; None: there was none."""
     distance_limit: float
     """Distance to the own centroid beyond which a session is unusual, in scaled units."""
     segments: tuple[Segment, ...]
-    """By ``segment``: 1 is the largest."""
+    """By ``segment``; of a first model 1 is the largest."""
 
     def label(self, clusters: NDArray[np.intp]) -> pd.DataFrame:
         """Translate raw clusters into columns ``segment`` and ``segment_name``."""
@@ -67,24 +99,19 @@ class SegmentIdentities(BaseModel):
         ).astype({"segment_name": "str"})
 
 
-def identify(
-    model: str,
-    clusters: NDArray[np.intp],
-    distances: Matrix,
-    scaled: pd.DataFrame,
-    names: Mapping[int, str],
-) -> SegmentIdentities:
-    """Number and name the clusters of a model.
+def name_clusters(
+    model: str, clusters: NDArray[np.intp], distances: Matrix, scaled: pd.DataFrame
+) -> NamedClusters:
+    """Order the clusters of a model by size, and name them after what sets them apart.
 
     Args:
         model: Its fingerprint.
         clusters: Raw cluster of each training session.
         distances: Distance of each to its centroid, in scaled units.
         scaled: The features of each, in scaled units.
-        names: Names to use instead of the automatic ones, by segment.
 
     Returns:
-        Segments 1..k, the largest first (of equals, the lower raw cluster).
+        All clusters, the largest first (of equals, the lower raw cluster).
     """
     sizes = np.bincount(clusters)
     order = np.argsort(-sizes, kind="stable")
@@ -93,19 +120,35 @@ def identify(
         ((scaled[clusters == cluster].mean() - scaled.mean()) / spread).to_dict()
         for cluster in order
     ]
-    called = [names.get(number, name) for number, name in enumerate(name_all(standing), start=1)]
-    for number in set(range(1, len(called) + 1)) - set(names):
-        # Somebody may have given this automatic name to another segment.
-        while called.count(called[number - 1]) > 1:
-            called[number - 1] += f" ({number})"
-    return SegmentIdentities(
+    return NamedClusters(
         model=model,
         distance_limit=float(np.quantile(distances, UNUSUAL_QUANTILE)),
-        segments=tuple(
-            Segment(cluster=int(cluster), segment=number, segment_name=name)
-            for number, (cluster, name) in enumerate(zip(order, called, strict=True), start=1)
+        clusters=tuple(
+            NamedCluster(cluster=int(cluster), sessions=int(sizes[cluster]), name=name)
+            for cluster, name in zip(order, name_all(standing), strict=True)
         ),
     )
+
+
+def settle_names(
+    automatic: Mapping[int, str], earlier: Mapping[int, str], given: Mapping[int, str]
+) -> dict[int, str]:
+    """Give each segment one name that no other has.
+
+    Args:
+        automatic: Segment: name after what sets it apart.
+        earlier: Segment: name that it had in the model in use.
+        given: Segment: name that the configuration gives it, which goes before all others.
+
+    Returns:
+        Segment: name.
+    """
+    names = {one: given.get(one, earlier.get(one, automatic[one])) for one in sorted(automatic)}
+    for segment in sorted(names, key=lambda one: (one in earlier, one)):
+        # Somebody, or an earlier model, may have given this name to another segment.
+        while segment not in given and list(names.values()).count(names[segment]) > 1:
+            names[segment] += f" ({segment})"
+    return names
 
 
 def name_all(standing: Sequence[Mapping[Any, float]]) -> list[str]:

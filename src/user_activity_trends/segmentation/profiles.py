@@ -169,16 +169,15 @@ def pick_typical(
 
 
 def stability_of(segments: "pd.Series[int]", choice: Mapping[str, Any]) -> list[float]:
-    """Look up how reproducible segments are: NaN where ``cluster_choice`` does not tell.
+    """Look up how reproducible segments are: NaN where it was not measured.
 
     Args:
-        segments: Their numbers, from 1.
-        choice: ``cluster_choice``; segments are numbered by size there as well.
+        segments: Their ids.
+        choice: ``choice_in_use``; its ``stability`` has a text of each id.
 
     Returns:
         Mean Jaccard of each segment over the resamples, from 0 to 1.
     """
-    scores: list[Mapping[str, Any]] = choice.get("scores") or []
-    jaccard = next((one.get("jaccard") for one in scores if one["k"] == choice["k"]), None) or []
-    found = dict(enumerate(jaccard, start=1)) if len(jaccard) == choice["k"] else {}
-    return [math.nan if found.get(one) is None else float(found[one]) for one in segments]
+    known = choice["stability"]
+    found = [known.get(str(one)) for one in segments]
+    return [math.nan if one is None else float(one) for one in found]

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 import narwhals as nw
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from user_activity_trends.recipes import Scaler, Transform
@@ -42,6 +44,16 @@ class FeatureScaler(BaseModel):
     def columns(self) -> list[str]:
         """Names of the features, in order."""
         return [feature.column for feature in self.features]
+
+    @property
+    def centers(self) -> NDArray[np.float64]:
+        """What is subtracted from each feature after the transform."""
+        return np.array([feature.center for feature in self.features])
+
+    @property
+    def scales(self) -> NDArray[np.float64]:
+        """What each feature is divided by after that."""
+        return np.array([feature.scale for feature in self.features])
 
     @property
     def unscaled(self) -> list[str]:

@@ -10,6 +10,8 @@ import pandas as pd
 from user_activity_trends.errors import DegenerateDataError, NoElbowError
 
 Method = Literal["elbow", "silhouette", "consensus", "fixed"]
+ChosenBy = Literal["elbow", "silhouette", "consensus", "fixed", "champion"]
+"""``champion``: the model in use has as many segments, and its k is kept."""
 
 REPRODUCIBLE = ("stability", "prediction_strength")
 """Criteria that ask whether the segments come back."""
@@ -122,7 +124,7 @@ def choose(
     method: Method,
     n_clusters: int | None = None,
     fallback: Method | None = None,
-) -> tuple[int, Method]:
+) -> tuple[int, ChosenBy]:
     """Choose k.
 
     Args:

@@ -12,6 +12,7 @@ from user_activity_trends.segmentation.agreement import (
     best_jaccard,
     contingency,
 )
+from user_activity_trends.segmentation.continuity import Anchor, go_on
 from user_activity_trends.segmentation.fits import Partition, fit_quickly, nearest_center, seed
 from user_activity_trends.segmentation.model import Matrix
 from user_activity_trends.segmentation.threads import small_fits
@@ -38,7 +39,11 @@ class Stability:
 
 
 def bootstrap(
-    points: Matrix, partitions: Mapping[int, Labels], resamples: int, random_state: int
+    points: Matrix,
+    partitions: Mapping[int, Labels],
+    resamples: int,
+    random_state: int,
+    anchor: Anchor | None = None,
 ) -> dict[int, Stability]:
     """Repeat the fits on bootstrap samples and see what comes back (Hennig 2007).
 
@@ -51,6 +56,8 @@ def bootstrap(
             be of more sessions than these.
         resamples: Bootstrap samples.
         random_state: Seed.
+        anchor: Segments that retraining goes on from; the fits with as many clusters do
+            as it would.
 
     Returns:
         The stability of each k from 2 on.
@@ -66,7 +73,11 @@ def bootstrap(
         for k in counts:
             start = seed(random_state, _BOOTSTRAP, number, k)
             again = fit_quickly(kept, min(k, len(kept)), RESTARTS, start, weights)
-            labels = nearest_center(points, again.centers)
+            centers = again.centers
+            if anchor is not None and len(anchor.centers) == k:
+                near = go_on(kept, again.sse, anchor, weights)
+                centers = centers if near is None else near.cluster_centers_
+            labels = nearest_center(points, centers)
             found.append(contingency(partitions[k], labels, k, k))
         return found
 

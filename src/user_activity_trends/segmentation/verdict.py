@@ -7,7 +7,12 @@ from dataclasses import dataclass
 
 from user_activity_trends.segmentation.cautions import TINY
 from user_activity_trends.segmentation.natural import Natural
-from user_activity_trends.segmentation.selection import STABLE, Method, most_reproducible
+from user_activity_trends.segmentation.selection import (
+    STABLE,
+    ChosenBy,
+    Method,
+    most_reproducible,
+)
 
 Votes = Mapping[str, int | None]
 
@@ -17,7 +22,7 @@ class Findings:
     """What the verdict is made of."""
 
     k: int
-    method: Method
+    method: ChosenBy
     """The method that chose k."""
     asked: Method
     """The method that was configured."""
@@ -48,11 +53,13 @@ def _choice(found: Findings) -> str:
         "silhouette": "the silhouette is highest there",
         "consensus": ("the largest weighted vote (the two reproducibility criteria count twice)"),
         "fixed": "clustering.selection.n_clusters says so",
+        "champion": "the model in use has as many segments (clustering.selection.keep_k)",
     }[found.method]
     start = f"k = {found.k}: {reason}"
-    if found.method != found.asked:
+    kept = found.method == "champion"
+    if found.method != found.asked and not kept:
         start += f" (fallback: no {found.asked} was found)"
-    told = {found.method, found.asked}
+    told = {found.method} if kept else {found.method, found.asked}
     others = {
         _NAMES.get(name, name): vote for name, vote in found.votes.items() if name not in told
     }

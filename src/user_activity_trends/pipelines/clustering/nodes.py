@@ -7,12 +7,19 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from user_activity_trends.charts import palette
+from user_activity_trends.lifecycle.context import RunContext
+from user_activity_trends.lifecycle.in_use import ReigningChampion
+from user_activity_trends.lifecycle.predecessor import Predecessor, follow
+from user_activity_trends.lifecycle.record import DataFingerprint, ModelRecord, fingerprint_table
+from user_activity_trends.locations import is_sample
 from user_activity_trends.pipelines.clustering.params import (
     SelectionParams,
     StabilityParams,
     SweepParams,
 )
 from user_activity_trends.segmentation import (
+    alignment,
     cautions,
     evidence,
     naming,
@@ -28,12 +35,30 @@ from user_activity_trends.segmentation import model as models
 from user_activity_trends.segmentation.cautions import Caution
 from user_activity_trends.segmentation.evidence import Evidence
 from user_activity_trends.segmentation.model import Matrix, SegmentationModel
+from user_activity_trends.segmentation.identities import identities_of
 from user_activity_trends.segmentation.naming import NamesParams
 from user_activity_trends.segmentation.scaling import FeatureScaler
+from user_activity_trends.segmentation.scorer import SegmentScorer, anchor_of
 from user_activity_trends.sessions.columns import ColumnsParams
 from user_activity_trends.sessions.rules import SESSION_ID
 
 logger = logging.getLogger(__name__)
+
+
+def find_predecessor(
+    reigning_champion: ReigningChampion, data_quality: dict[str, Any]
+) -> dict[str, Any]:
+    """Read which model is in use, once for the whole run.
+
+    Args:
+        reigning_champion: The model in use.
+        data_quality: Names the file of the sessions.
+
+    Returns:
+        ``predecessor``; see ``lifecycle.predecessor.Predecessor``.
+    """
+    sample = is_sample(data_quality["file"])
+    return follow(reigning_champion, sample=sample).model_dump(mode="json")
 
 
 def sweep_cluster_counts(
@@ -87,6 +112,8 @@ def select_cluster_count(  # noqa: PLR0913, PLR0917 (one argument an input)
     columns: ColumnsParams,
     sweeping: SweepParams,
     selecting: SelectionParams,
+    feature_scaler: dict[str, Any],
+    predecessor: dict[str, Any],
 ) -> dict[str, Any]:
     """Choose the number of clusters and say why.
 
@@ -97,9 +124,12 @@ def select_cluster_count(  # noqa: PLR0913, PLR0917 (one argument an input)
         columns: What their columns mean.
         sweeping: How the sweep was done.
         selecting: Who decides.
+        feature_scaler: The columns and their scaling.
+        predecessor: The model in use, whose k is kept if ``selecting`` says so and the
+            columns are the same.
 
     Returns:
-        ``k``, ``method`` (that chose it), ``votes`` (the k of each criterion),
+        ``k``, ``method`` (that chose it; ``champion``: the model in use has as many), ``votes`` (the k of each criterion),
         ``candidates``, ``restarts``, ``resamples``, ``samples`` (sessions on which
         each thing was measured), ``references`` (tables without groups),
         ``thresholds`` (of natural groups), ``scores`` (with the highest
@@ -117,7 +147,13 @@ def select_cluster_count(  # noqa: PLR0913, PLR0917 (one argument an input)
     known = Evidence.model_validate(cluster_evidence)
     counts = [int(k) for k in elbow_curve["k"]]
     votes = selection.collect_votes(elbow_curve)
-    k, method = selection.choose(
+    kept = _kept_k(
+        selecting,
+        counts,
+        FeatureScaler.model_validate(feature_scaler),
+        Predecessor.model_validate(predecessor).scorer,
+    )
+    k, method = kept or selection.choose(
         votes, counts, selecting.method, selecting.n_clusters, selecting.fallback
     )
     ranges = selection.elbow_ranges(elbow_curve)
@@ -201,6 +237,19 @@ def select_cluster_count(  # noqa: PLR0913, PLR0917 (one argument an input)
     }
 
 
+def _kept_k(
+    selecting: SelectionParams,
+    counts: list[int],
+    scaler: FeatureScaler,
+    in_use: SegmentScorer | None,
+) -> tuple[int, selection.ChosenBy] | None:
+    """Return the k of the model in use, unless somebody has fixed another one."""
+    if not selecting.keep_k or selecting.method == "fixed" or in_use is None:
+        return None
+    k = len(in_use.segments)
+    return (k, "champion") if in_use.takes(scaler) and k in counts else None
+
+
 def _cast(votes: dict[str, int | None]) -> set[int]:
     return {k for k in votes.values() if k is not None}
 
@@ -224,11 +273,13 @@ def _column_cautions(
     return found
 
 
-def train_model(
+def train_model(  # noqa: PLR0913, PLR0917 (one argument an input)
     scaled_features: pd.DataFrame,
     feature_scaler: dict[str, Any],
     cluster_choice: dict[str, Any],
     sweeping: SweepParams,
+    continuity: float,
+    predecessor: dict[str, Any],
 ) -> SegmentationModel:
     """Fit the model with the k that was chosen.
 
@@ -237,48 +288,132 @@ def train_model(
         feature_scaler: The numbers with which they were scaled.
         cluster_choice: Carries ``k``.
         sweeping: Restarts and seed, the same as in the sweep.
+        continuity: Share of the sum of squared errors that it may cost to go on
+            from the segments in use.
+        predecessor: The model in use; the new one goes on from it if it has as many
+            segments, of the same columns.
 
     Returns:
         One scikit-learn ``Pipeline`` from raw features to a raw cluster.
     """
+    scaler = FeatureScaler.model_validate(feature_scaler)
     return models.build_model(
-        FeatureScaler.model_validate(feature_scaler),
+        scaler,
         _matrix(scaled_features),
         cluster_choice["k"],
         sweeping.restarts,
         sweeping.random_state,
+        anchor_of(
+            Predecessor.model_validate(predecessor).scorer,
+            scaler,
+            cluster_choice["k"],
+            continuity,
+        ),
     )
 
 
 def name_segments(
-    segmentation_model: SegmentationModel, scaled_features: pd.DataFrame, names: NamesParams
+    segmentation_model: SegmentationModel, scaled_features: pd.DataFrame
 ) -> dict[str, Any]:
-    """Number the clusters by size and name them after what sets them apart.
+    """Order the clusters by size and name them after what sets them apart.
 
     Args:
         segmentation_model: The model.
         scaled_features: The sessions that it was trained on, scaled.
-        names: Names to use instead of the automatic ones.
 
     Returns:
         ``model`` (its fingerprint), ``distance_limit`` (beyond which a session
-        is unusual) and ``segments``: ``cluster``, ``segment``, ``segment_name``.
+        is unusual) and ``clusters``: ``cluster``, ``sessions``, ``name``.
     """
     found = models.nearest(_matrix(scaled_features), models.centroids(segmentation_model))
-    unknown = sorted(set(names.root) - set(range(1, len(np.unique(found.cluster)) + 1)))
+    return naming.name_clusters(
+        models.fingerprint(segmentation_model),
+        found.cluster,
+        found.distance,
+        scaled_features.drop(columns=SESSION_ID),
+    ).model_dump(mode="json")
+
+
+def align_segments(  # noqa: PLR0913, PLR0917 (one argument an input)
+    segmentation_model: SegmentationModel,
+    named_clusters: dict[str, Any],
+    scaled_features: pd.DataFrame,
+    valid_sessions: pd.DataFrame,
+    predecessor: dict[str, Any],
+    earlier_lineage: dict[str, Any],
+    run_context: RunContext,
+    names: NamesParams,
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Find the segments in use again, so that they keep id, name and colour.
+
+    Args:
+        segmentation_model: The new model.
+        named_clusters: Its clusters by size, with automatic names.
+        scaled_features: The sessions that it was trained on, scaled.
+        valid_sessions: The sessions in their own units.
+        predecessor: The model in use.
+        earlier_lineage: Which segment came from which, over all models so far.
+        run_context: Names the version of the new model.
+        names: Names to use instead of the automatic ones, by segment.
+
+    Returns:
+        ``segment_identities``: ``model`` (fingerprint), ``based_on``,
+        ``distance_limit``, and ``segments``: ``cluster``, ``segment``,
+        ``segment_name``, ``colour``, ``origin``, ``came_from``. And
+        ``segment_lineage`` with the step of this model added.
+    """
+    centers = models.centroids(segmentation_model)
+    clusters = models.nearest(_matrix(scaled_features), centers).cluster
+    known = Predecessor.model_validate(predecessor)
+    lineage = alignment.Lineage()  # that of the sample has nothing to do with one's own sessions
+    if known.champion is None or known.scorer is not None:
+        lineage = alignment.Lineage.model_validate(earlier_lineage).without(run_context.version)
+    identities, step = identities_of(
+        naming.NamedClusters.model_validate(named_clusters),
+        clusters,
+        scaled_features[[SESSION_ID]].merge(valid_sessions, on=SESSION_ID),
+        known.scorer,
+        lineage,
+        run_context.version,
+        names.root,
+        palette.COLOURS,
+    )
+    unknown = sorted(set(names.root) - {one.segment for one in identities.segments})
     if unknown:
         logger.warning(
             "labelling.names has names for segments that do not exist: %s",
             ", ".join(map(str, unknown)),
         )
-    identities = naming.identify(
-        models.fingerprint(segmentation_model),
-        found.cluster,
-        found.distance,
-        scaled_features.drop(columns=SESSION_ID),
-        names.root,
+    for told in alignment.in_words(step):
+        logger.warning("%s", told)
+    return identities.model_dump(mode="json"), alignment.Lineage(steps=(step,)).model_dump(
+        mode="json"
     )
-    return identities.model_dump(mode="json")
+
+
+def export_scorer(
+    segmentation_model: SegmentationModel,
+    feature_scaler: dict[str, Any],
+    segment_identities: dict[str, Any],
+    run_context: RunContext,
+) -> dict[str, Any]:
+    """Write the model as numbers, for whoever scores without Python or without a pickle.
+
+    Args:
+        segmentation_model: The model.
+        feature_scaler: The numbers with which its features are scaled.
+        segment_identities: What its clusters are called.
+        run_context: Names its version.
+
+    Returns:
+        ``segment_scorer``; see ``docs/segment_scorer.schema.json``.
+    """
+    return SegmentScorer.build(
+        run_context.version,
+        FeatureScaler.model_validate(feature_scaler),
+        models.centroids(segmentation_model),
+        naming.SegmentIdentities.model_validate(segment_identities),
+    ).model_dump(mode="json")
 
 
 def evaluate_model(
@@ -305,3 +440,65 @@ def evaluate_model(
         "sessions": len(scaled),
         "sse": float((found.distance**2).sum()),
     } | {name: None if np.isnan(score) else score for name, score in measured.items()}
+
+
+def record_model(  # noqa: PLR0913 (one argument an input)
+    *,
+    segmentation_model: SegmentationModel,
+    segment_identities: dict[str, Any],
+    training_metrics: dict[str, Any],
+    cluster_choice: dict[str, Any],
+    elbow_curve: pd.DataFrame,
+    scaled_features: pd.DataFrame,
+    session_features: pd.DataFrame,
+    data_quality: dict[str, Any],
+    feature_scaler: dict[str, Any],
+    parameters: dict[str, Any],
+    recipe: str,
+    run_context: RunContext,
+) -> dict[str, Any]:
+    """Write down what the model was made of.
+
+    Args:
+        segmentation_model: The model.
+        segment_identities: Names the model in use at the time.
+        training_metrics: How tight it is.
+        cluster_choice: How its k was chosen.
+        elbow_curve: The scores of each k.
+        scaled_features: The sessions that it was trained on, scaled.
+        session_features: All sessions' features, in their own units.
+        data_quality: Names the file.
+        feature_scaler: The columns and their scaling.
+        parameters: All parameters of the run.
+        recipe: Name of the recipe.
+        run_context: Version, time, packages, code.
+
+    Returns:
+        ``model_record``; see ``lifecycle.record.ModelRecord``.
+    """
+    scaler = FeatureScaler.model_validate(feature_scaler)
+    trained = session_features[session_features[SESSION_ID].isin(scaled_features[SESSION_ID])]
+    return ModelRecord(
+        version=run_context.version,
+        model=models.fingerprint(segmentation_model),
+        trained=run_context.started,
+        recipe=recipe,
+        based_on=segment_identities["based_on"],
+        continued=models.is_continued(segmentation_model),
+        data=DataFingerprint(
+            file=data_quality["file"],
+            sample=is_sample(data_quality["file"]),
+            rows=len(trained),
+            columns=tuple(scaler.columns),
+            sha256=fingerprint_table(trained[scaler.columns]),
+        ),
+        parameters=parameters,
+        packages=run_context.packages,
+        git=run_context.git,
+        metrics=training_metrics,
+        scores=tuple(
+            {name: None if pd.isna(value) else value for name, value in row.items()}
+            for row in elbow_curve.to_dict("records")
+        ),
+        cluster_choice=cluster_choice,
+    ).model_dump(mode="json")

@@ -33,6 +33,7 @@ class SelectionParams(BaseModel):
     method: Method
     n_clusters: int | None = Field(ge=2, description="for method or fallback fixed")
     fallback: Method | None = Field(description="method to use if there is no elbow")
+    keep_k: bool = Field(description="go on with as many segments as the model in use has")
 
     @model_validator(mode="after")
     def _choice_is_possible(self) -> Self:
@@ -61,6 +62,9 @@ class ClusteringParams(BaseModel):
     sweep: SweepParams
     selection: SelectionParams
     stability: StabilityParams
+    continuity: float = Field(
+        ge=0, lt=1, description="share of the SSE that going on from the segments in use may cost"
+    )
 
     @model_validator(mode="after")
     def _fixed_count_is_tried(self) -> Self:

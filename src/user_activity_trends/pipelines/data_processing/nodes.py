@@ -10,7 +10,7 @@ from user_activity_trends.errors import CellsError, DegenerateDataError, InputFi
 from user_activity_trends.pipelines.data_processing.params import DataProcessingParams
 from user_activity_trends.recipes import RecipeParams, RecipesParams
 from user_activity_trends.segmentation.scaling import FeatureScaler
-from user_activity_trends.sessions import quality
+from user_activity_trends.sessions import holdout, quality
 from user_activity_trends.sessions.columns import ColumnsParams
 from user_activity_trends.sessions.rules import (
     MISSING,
@@ -184,21 +184,36 @@ def select_features(
     return features
 
 
-def scale_features(
-    session_features: pd.DataFrame, recipes: RecipesParams, recipe: str
+def scale_features(  # noqa: PLR0913, PLR0917 (one argument an input)
+    session_features: pd.DataFrame,
+    valid_sessions: pd.DataFrame,
+    columns: ColumnsParams,
+    recipes: RecipesParams,
+    recipe: str,
+    evaluation_rows: Any,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Bring all features to one scale.
+    """Bring the features of the training sessions to one scale.
 
     Args:
         session_features: ``session_id`` and features in their own units.
+        valid_sessions: The same sessions, with their period.
+        columns: Which column is the period.
         recipes: All recipes.
         recipe: Name of the recipe in use.
+        evaluation_rows: Which sessions are kept out of training, to judge models by.
 
     Returns:
-        The same sessions, scaled and without gaps, and the numbers that did it
+        The training sessions, scaled and without gaps, and the numbers that did it
         (``feature_scaler``).
+
+    Raises:
+        SettingError: There is no period whose newest could be kept out.
+        DegenerateDataError: Too few sessions would be left on either side, or all
+            that are left are the same.
     """
-    features = nw.from_native(session_features, eager_only=True)
+    sessions = nw.from_native(valid_sessions, eager_only=True)
+    kept = holdout.training_rows(sessions, columns, evaluation_rows)
+    features = nw.from_native(session_features, eager_only=True).filter(kept)
     chosen = recipes[recipe]
     scaler = FeatureScaler.learn(
         features,

@@ -31,7 +31,13 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 nodes.scale_features,
-                inputs={"session_features": "session_features"} | recipe,
+                inputs={
+                    "session_features": "session_features",
+                    "valid_sessions": "valid_sessions",
+                    "columns": "params:columns",
+                    "evaluation_rows": "params:promotion.evaluation_rows",
+                }
+                | recipe,
                 outputs=["scaled_features", "feature_scaler"],
                 name="scale_features",
             ),

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from user_activity_trends.errors import CellsError, listed
+from user_activity_trends.lifecycle.in_use import ModelInUse
 from user_activity_trends.recipes import RecipesParams
 from user_activity_trends.segmentation import labels
-from user_activity_trends.segmentation.model import SegmentationModel
 from user_activity_trends.sessions import quality
 from user_activity_trends.sessions.columns import ColumnsParams
 from user_activity_trends.sessions.rules import (
@@ -88,32 +88,36 @@ def check_new_sessions(
 
 
 def predict_segments(
-    segmentation_model: SegmentationModel,
-    segment_identities: dict[str, Any],
+    champion: dict[str, Any],
+    model_in_use: ModelInUse,
     valid_new_sessions: pd.DataFrame,
     rejected_new_sessions: pd.DataFrame,
 ) -> pd.DataFrame:
     """Score every new session that can be scored, and say of the others why not.
 
     Args:
-        segmentation_model: The model in use.
-        segment_identities: What its clusters are called.
+        champion: Names the model in use.
+        model_in_use: That model, and what belongs to it.
         valid_new_sessions: Sessions that can be scored.
         rejected_new_sessions: The defects of the others.
 
     Returns:
         One row a new session, in the order of the file: ``session_id``,
         ``segment``, ``segment_name``, ``distance``, ``margin``, ``unusual``
-        (missing where not scored), ``reason`` (empty where scored).
+        (missing where not scored), ``reason`` (empty where scored),
+        ``model_version``.
 
     Raises:
+        ChampionError: The model in use has changed in between.
         ModelMismatchError: Model and identities come from different runs, or the
             model takes a column that the recipe does not have.
     """
-    scored = labels.label(segmentation_model, segment_identities, valid_new_sessions)
+    model_in_use.must_be(champion)
+    scored = labels.label(model_in_use.model, model_in_use.identities, valid_new_sessions)
     scored = scored.astype({"segment": "Int64", "unusual": "boolean"}).assign(reason="")
+    version = model_in_use.champion.version
     if rejected_new_sessions.empty:
-        return scored
+        return scored.assign(model_version=version)
     told = rejected_new_sessions["column"] + ": " + rejected_new_sessions["reason"]
     unscored = (
         rejected_new_sessions.assign(reason=told)
@@ -126,4 +130,5 @@ def predict_segments(
         pd.concat([scored.astype({SESSION_ID: object}), unscored.astype({SESSION_ID: object})])
         .sort_index()
         .reset_index(drop=True)
+        .assign(model_version=version)
     )

@@ -30,8 +30,8 @@ def create_pipeline(after: str | None = None) -> Pipeline:
             Node(
                 nodes.predict_segments,
                 inputs=[
-                    "segmentation_model",
-                    "segment_identities",
+                    "champion",
+                    "model_in_use",
                     "valid_new_sessions",
                     "rejected_new_sessions",
                 ],

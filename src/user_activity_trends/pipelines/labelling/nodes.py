@@ -5,42 +5,50 @@ from typing import Any
 import narwhals as nw
 import pandas as pd
 
+from user_activity_trends.lifecycle.in_use import ModelInUse
 from user_activity_trends.segmentation import labels, profiles
-from user_activity_trends.segmentation.model import SegmentationModel
 from user_activity_trends.segmentation.rules_in_words import describe_segments
 from user_activity_trends.sessions.columns import ColumnsParams
 from user_activity_trends.sessions.rules import SESSION_ID
 
 
 def assign_segments(
-    segmentation_model: SegmentationModel,
-    segment_identities: dict[str, Any],
-    session_features: pd.DataFrame,
-) -> pd.DataFrame:
+    champion: dict[str, Any], model_in_use: ModelInUse, valid_sessions: pd.DataFrame
+) -> tuple[pd.DataFrame, dict[str, Any], pd.DataFrame]:
     """Put every session into its segment.
 
     Args:
-        segmentation_model: The model in use.
-        segment_identities: What its clusters are called.
-        session_features: ``session_id`` and features in their own units.
+        champion: Names the model in use.
+        model_in_use: That model, and what belongs to it.
+        valid_sessions: The sessions, features in their own units.
 
     Returns:
         ``session_id``, ``segment``, ``segment_name``, ``distance`` (to the own
         centroid, in scaled units), ``margin`` (the runner-up's distance minus
-        it; missing if there is one segment only).
+        it; missing if there is one segment only), ``model_version``. And of the
+        model in use ``cluster_choice`` and ``elbow_curve``.
 
     Raises:
-        ModelMismatchError: Model and identities come from different runs.
+        ChampionError: The model in use has changed in between.
+        ModelMismatchError: Model and identities come from different runs, or the
+            sessions lack a column that the model takes.
     """
-    labelled = labels.label(segmentation_model, segment_identities, session_features)
-    return labelled.drop(columns="unusual")
+    model_in_use.must_be(champion)
+    labelled = labels.label(model_in_use.model, model_in_use.identities, valid_sessions)
+    labelled = labelled.drop(columns="unusual")
+    labelled["model_version"] = pd.Series(
+        model_in_use.champion.version, index=labelled.index, dtype="str"
+    )
+    record = model_in_use.record
+    choice = record.cluster_choice | {"stability": model_in_use.jaccard}
+    return labelled, choice, pd.DataFrame(list(record.scores)).astype({"k": "int64"})
 
 
 def profile_segments(
     session_segments: pd.DataFrame,
     valid_sessions: pd.DataFrame,
     session_features: pd.DataFrame,
-    cluster_choice: dict[str, Any],
+    choice_in_use: dict[str, Any],
     columns: ColumnsParams,
 ) -> pd.DataFrame:
     """Say who the segments are.
@@ -49,7 +57,7 @@ def profile_segments(
         session_segments: The segment of each session.
         valid_sessions: The sessions, with their outcome.
         session_features: The same sessions' features in their own units.
-        cluster_choice: How reproducible the segments are.
+        choice_in_use: How reproducible the segments are.
         columns: Which column is the outcome.
 
     Returns:
@@ -76,7 +84,7 @@ def profile_segments(
     rules = describe_segments(located[features], located["segment"].to_numpy())
     of_features = len(profiled.columns) - 3 * len(features)
     profiled.insert(
-        of_features, "stability", profiles.stability_of(profiled["segment"], cluster_choice)
+        of_features, "stability", profiles.stability_of(profiled["segment"], choice_in_use)
     )
     for place, name in enumerate(("rule", "rule_precision", "rule_recall"), start=1):
         profiled.insert(of_features + place, name, rules[name])

@@ -11,15 +11,15 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 nodes.assign_segments,
-                inputs=["segmentation_model", "segment_identities", "session_features"],
-                outputs="session_segments",
+                inputs=["champion", "model_in_use", "valid_sessions"],
+                outputs=["session_segments", "choice_in_use", "curve_in_use"],
                 name="assign_segments",
             ),
             Node(
                 nodes.profile_segments,
                 inputs=[
                     *("session_segments", "valid_sessions", "session_features"),
-                    *("cluster_choice", "params:columns"),
+                    *("choice_in_use", "params:columns"),
                 ],
                 outputs="segment_profiles",
                 name="profile_segments",

@@ -24,7 +24,8 @@ def build_report(  # noqa: PLR0913 (one argument an input)
     data_quality: dict[str, Any],
     cluster_choice: dict[str, Any],
     elbow_curve: pd.DataFrame,
-    training_metrics: dict[str, Any],
+    champion: dict[str, Any],
+    promotion_report: dict[str, Any],
     segment_profiles: pd.DataFrame,
     typical_sessions: pd.DataFrame,
     segment_trends: pd.DataFrame,
@@ -50,7 +51,8 @@ def build_report(  # noqa: PLR0913 (one argument an input)
         data_quality: What was read, what was refused and why.
         cluster_choice: How the number of segments was chosen, verdict and warnings.
         elbow_curve: The scores of each number of segments.
-        training_metrics: The model's fingerprint and scores.
+        champion: Which model is in use, since when and why.
+        promotion_report: How the last model that was trained stood before the gates.
         segment_profiles: One row a segment.
         typical_sessions: The sessions nearest to each segment's centre.
         segment_trends: One row a period and segment.
@@ -79,7 +81,8 @@ def build_report(  # noqa: PLR0913 (one argument an input)
         data_quality=data_quality,
         cluster_choice=cluster_choice,
         elbow_curve=elbow_curve,
-        training_metrics=training_metrics,
+        champion=champion,
+        promotion_report=promotion_report,
         segment_profiles=segment_profiles,
         typical_sessions=typical_sessions,
         segment_trends=segment_trends,

@@ -1,0 +1,53 @@
+"""The model in use, as nodes get it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from user_activity_trends.errors import ChampionError
+from user_activity_trends.lifecycle.champion import Champion
+from user_activity_trends.lifecycle.record import ModelRecord
+from user_activity_trends.segmentation.model import SegmentationModel
+from user_activity_trends.segmentation.scorer import SegmentScorer
+
+
+@dataclass(frozen=True)
+class ModelInUse:
+    """All that belongs to the model that ``champion`` names, read at one time."""
+
+    champion: Champion
+    model: SegmentationModel
+    identities: dict[str, Any]
+    record: ModelRecord
+    report: dict[str, Any]
+    """``promotion_report`` of the model; empty if it was put in use without one."""
+
+    @property
+    def jaccard(self) -> dict[str, float | None]:
+        """Segment, as text: how much of it comes back in resamples; nothing if not measured."""
+        judged: dict[str, float | None] = (
+            self.report.get("models", {}).get("candidate", {}).get("jaccard", {})
+        )
+        return {str(segment): value for segment, value in judged.items()}
+
+    def must_be(self, champion: Mapping[str, Any]) -> None:
+        """See that ``champion`` named this model a moment before as well.
+
+        Raises:
+            ChampionError: It did not.
+        """
+        if champion["version"] != self.champion.version:
+            msg = (
+                f"the champion has changed in the meantime, from {champion['version']} to "
+                f"{self.champion.version}: by another run, or by kedro models. Run again"
+            )
+            raise ChampionError(msg)
+
+
+@dataclass(frozen=True)
+class ReigningChampion:
+    """The model in use before a run promotes its own; all None if there is none."""
+
+    champion: Champion | None = None
+    scorer: SegmentScorer | None = None
+    record: ModelRecord | None = None

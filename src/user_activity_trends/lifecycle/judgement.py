@@ -1,0 +1,138 @@
+"""Judge a new model against the one in use, and write down why."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from user_activity_trends.lifecycle.predecessor import Predecessor
+from user_activity_trends.lifecycle.record import ModelRecord
+from user_activity_trends.segmentation import comparison, gates
+from user_activity_trends.segmentation.gates import Gate, GatesParams
+from user_activity_trends.segmentation.scorer import SegmentScorer
+
+
+def judge(  # noqa: PLR0913 (two models, the sessions, and how to judge)
+    record: ModelRecord,
+    scorer: SegmentScorer,
+    predecessor: Predecessor,
+    sessions: pd.DataFrame,
+    outcome: NDArray[np.bool_] | None,
+    *,
+    rejected: float,
+    limits: GatesParams,
+    allow_new_segments: bool,
+    resamples: int,
+    continuity: float,
+    random_state: int,
+) -> dict[str, Any]:
+    """Compare a new model with the one in use, and put it before the gates.
+
+    Args:
+        record: What the new model was made of.
+        scorer: The new model.
+        predecessor: The model in use.
+        sessions: The sessions to judge on, in their own units.
+        outcome: Whether each ended in the outcome; None: there is none.
+        rejected: Share of the rows of the file that were refused.
+        limits: The gates.
+        allow_new_segments: Whether segments may change.
+        resamples: Bootstrap samples.
+        continuity: What it may cost to go on from the segments in use.
+        random_state: Seed.
+
+    Returns:
+        ``candidate`` and ``champion`` (versions), ``decision`` (``promoted`` or
+        ``refused``), ``in_words``, ``gates``, ``models`` (measures of each) and
+        ``between`` (None if there is nothing to compare with).
+    """
+    seen = [comparison.see(scorer, sessions)]
+    rival = predecessor.scorer
+    strangers = [] if rival is None else rival.lacking(list(sessions.columns))
+    if rival is not None and not strangers:
+        seen.append(comparison.see(rival, sessions))
+    measured = comparison.measure(seen, seen[-1].scaled, outcome, random_state)
+    for one, told, goes_on in zip(seen, measured, (record.continued, True), strict=False):
+        tolerance = continuity if goes_on and continuity and len(seen) > 1 else None
+        jaccard = comparison.stability(one, resamples, random_state, tolerance)
+        known = [value for value in jaccard.values() if value is not None]
+        told |= {"jaccard": jaccard, "minimum_jaccard": min(known, default=None)}
+    between = comparison.between(seen[0], seen[1]) if len(seen) > 1 else None
+    judged = gates.judge(
+        limits,
+        measured[0],
+        measured[1] if between else None,
+        between["adjusted_rand"] if between else None,
+        {"candidate": record.data.rows, "champion": predecessor.rows},
+        rejected=rejected,
+        allow_new_segments=allow_new_segments,
+    )
+    judged += _of_one_kind(predecessor, strangers, allow_new_segments=allow_new_segments)
+    refused = gates.failed(judged)
+    champion = predecessor.champion
+    return {
+        "candidate": record.version,
+        "champion": None if champion is None else champion.version,
+        "decision": "refused" if refused else "promoted",
+        "in_words": _in_words(record, predecessor, judged),
+        "gates": [one.model_dump() for one in judged],
+        "models": dict(zip(("candidate", "champion"), measured, strict=False)),
+        "between": between,
+    }
+
+
+def _of_one_kind(
+    predecessor: Predecessor, strangers: Sequence[str], *, allow_new_segments: bool
+) -> list[Gate]:
+    """Refuse what cannot be compared with the model in use at all."""
+    found = []
+    if predecessor.only_a_sample:
+        found.append(
+            Gate(
+                gate="own_sessions",
+                figure=None,
+                limit=1,
+                passed=False,
+                in_words="it was trained on the embedded sample, and the model in use on sessions "
+                "of your own",
+            )
+        )
+    if strangers:
+        found.append(
+            Gate(
+                gate="same_columns",
+                figure=len(strangers),
+                limit=0,
+                passed=allow_new_segments,
+                in_words=f"the model in use takes {', '.join(strangers)}, which the recipe lacks "
+                "now, so the two cannot be compared (promotion.allow_new_segments lets them change)",
+            )
+        )
+    return found
+
+
+def _in_words(record: ModelRecord, predecessor: Predecessor, judged: Sequence[Gate]) -> str:
+    champion, refused = predecessor.champion, gates.failed(judged)
+    if refused:
+        told = "; ".join(f"{one.gate} ({one.in_words})" for one in refused)
+        stays = f"{champion.version} stays in use" if champion else "there is no model in use"
+        return f"Model {record.version} was refused by {told}. {stays[0].upper()}{stays[1:]}."
+    asked = sum(one.figure is not None for one in judged)
+    if predecessor.scorer is None:
+        first = "the first model" if champion is None else "the first of sessions of your own"
+        return f"Model {record.version}, {first}, passed all {asked} gates and is in use."
+    return (
+        f"Model {record.version} passed all {asked} gates and is in use in the place of "
+        f"{predecessor.scorer.version}."
+    )
+
+
+def failed_gates(report: Mapping[str, Any]) -> list[str]:
+    """Name the gates that refused a model.
+
+    Args:
+        report: ``promotion_report``.
+    """
+    return [str(one["gate"]) for one in report["gates"] if not one["passed"]]

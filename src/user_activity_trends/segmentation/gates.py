@@ -1,0 +1,156 @@
+"""Whether a new model may take over: each gate has a figure, a limit and a verdict."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class GatesParams(BaseModel):
+    """What a new model must keep to before it takes over."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    minimum_jaccard: float = Field(ge=0, le=1)
+    smallest_share: float = Field(ge=0, le=1)
+    silhouette_loss: float = Field(ge=0, le=2)
+    adjusted_rand: float = Field(ge=-1, le=1)
+    minimum_rows: int = Field(ge=1)
+    minimum_rows_share: float = Field(ge=0)
+    outlier_share: float = Field(ge=0, le=1)
+    rejected_share: float = Field(ge=0, le=1)
+
+
+class Gate(BaseModel):
+    """One gate, and how the new model stands before it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    gate: str
+    figure: float | None
+    """None: it was not measured, and then the gate is not asked."""
+    limit: float
+    passed: bool
+    in_words: str
+
+
+def judge(
+    limits: GatesParams,
+    candidate: Mapping[str, Any],
+    champion: Mapping[str, Any] | None,
+    agreement: float | None,
+    rows: Mapping[str, int | None],
+    *,
+    rejected: float,
+    allow_new_segments: bool,
+) -> list[Gate]:
+    """Put a new model before the gates.
+
+    Args:
+        limits: What it must keep to.
+        candidate: What ``comparison.measure`` says of it, and ``minimum_jaccard``
+            (None: nothing was resampled).
+        champion: The same of the model in use; None: there is none.
+        agreement: Adjusted Rand index between the two.
+        rows: Sessions that each was trained on: ``candidate``, and ``champion`` or None.
+        rejected: Share of the rows of the file that were refused.
+        allow_new_segments: Whether segments may change.
+
+    Returns:
+        The absolute gates, then those that compare with the model in use.
+    """
+    floor, trained = limits.minimum_rows, rows["candidate"] or 0
+    told = f"it was trained on {trained:,} sessions, and at least {floor:,} are asked"
+    if rows["champion"]:
+        relative = limits.minimum_rows_share * rows["champion"]
+        if relative > floor:
+            floor = round(relative)
+            told = (
+                f"it was trained on {trained:,} sessions, and at least {floor:,} are asked "
+                f"({limits.minimum_rows_share:.0%} of the {rows['champion']:,} that the model in "
+                "use was trained on)"
+            )
+    jaccard, smallest = candidate["minimum_jaccard"], candidate["smallest_share"]
+    found = [
+        Gate(
+            gate="minimum_rows",
+            figure=trained,
+            limit=floor,
+            passed=trained >= floor,
+            in_words=told,
+        ),
+        Gate(
+            gate="rejected_share",
+            figure=rejected,
+            limit=limits.rejected_share,
+            passed=rejected <= limits.rejected_share,
+            in_words=f"{rejected:.1%} of the rows were refused, and at most "
+            f"{limits.rejected_share:.1%} are allowed",
+        ),
+        Gate(
+            gate="smallest_share",
+            figure=smallest,
+            limit=limits.smallest_share,
+            passed=smallest >= limits.smallest_share,
+            in_words=f"the smallest segment has {smallest:.1%} of the sessions, and at least "
+            f"{limits.smallest_share:.1%} are asked",
+        ),
+        Gate(
+            gate="minimum_jaccard",
+            figure=jaccard,
+            limit=limits.minimum_jaccard,
+            passed=jaccard is None or jaccard >= limits.minimum_jaccard,
+            in_words="nothing was resampled (clustering.stability.resamples is 0)"
+            if jaccard is None
+            else f"the least stable segment comes back by {jaccard:.2f} (mean Jaccard index), and "
+            f"at least {limits.minimum_jaccard:.2f} is asked",
+        ),
+    ]
+    if champion is None or agreement is None:
+        return found
+    outliers = champion["outlier_share"]
+    found.append(
+        Gate(
+            gate="outlier_share",
+            figure=outliers,
+            limit=limits.outlier_share,
+            passed=outliers <= limits.outlier_share,
+            in_words=f"{outliers:.2%} of the sessions are unusual to the model in use, and at most "
+            f"{limits.outlier_share:.2%} are allowed",
+        )
+    )
+    one, other = candidate["silhouette"], champion["silhouette"]
+    loss = None if one is None or other is None else other - one
+    found.append(
+        Gate(
+            gate="silhouette_loss",
+            figure=loss,
+            limit=limits.silhouette_loss,
+            passed=loss is None or loss <= limits.silhouette_loss,
+            in_words="the silhouette is not defined for both"
+            if loss is None
+            else f"the silhouette is {one:.3f}, that of the model in use {other:.3f}, and a loss "
+            f"of at most {limits.silhouette_loss:g} is allowed",
+        )
+    )
+    found.append(
+        Gate(
+            gate="adjusted_rand",
+            figure=agreement,
+            limit=limits.adjusted_rand,
+            passed=allow_new_segments or agreement >= limits.adjusted_rand,
+            in_words=f"the segments agree with those in use by {agreement:.3f} (adjusted Rand "
+            f"index), and at least {limits.adjusted_rand:g} is asked"
+            + (
+                ", but promotion.allow_new_segments lets them change"
+                if allow_new_segments
+                else " (promotion.allow_new_segments lets them change)"
+            ),
+        )
+    )
+    return found
+
+
+def failed(gates: Sequence[Gate]) -> list[Gate]:
+    """Return the gates that were not passed."""
+    return [one for one in gates if not one.passed]
