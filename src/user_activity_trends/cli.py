@@ -1,4 +1,4 @@
-"""``kedro run`` whose last words, if something is wrong, are one readable message."""
+"""The project's commands; if something is wrong, their last words are one readable message."""
 
 import logging
 import sys
@@ -11,6 +11,7 @@ from kedro.framework.cli.project import run as kedro_run
 from kedro.io import DatasetError
 
 from user_activity_trends.errors import LASTING, UserActivityTrendsError
+from user_activity_trends.lifecycle import commands
 
 logger = logging.getLogger(__name__)
 
@@ -80,7 +81,7 @@ def _is_about_the_command(error: BaseException) -> bool:
     }
 
 
-class _ReadableRun(click.Command):
+class _Readable(click.Command):
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
         with readable():
             return super().make_context(*args, **kwargs)
@@ -114,7 +115,20 @@ def cli() -> None:
     """Commands of this project."""
 
 
-run = _ReadableRun(
+class _ReadableGroup(_Readable, click.Group):
+    pass
+
+
+run = _Readable(
     name="run", params=kedro_run.params, callback=kedro_run.callback, help=kedro_run.help
 )
 cli.add_command(run)
+
+
+@cli.group(name="models", cls=_ReadableGroup)
+def models() -> None:
+    """List, compare, promote and roll back models."""
+
+
+for command in commands.COMMANDS:
+    models.add_command(command)

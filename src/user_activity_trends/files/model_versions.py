@@ -204,7 +204,7 @@ class ModelInUseDataset(_Named):
             msg = f"{self._filepath}: there is no champion, so no model is in use; {NO_CHAMPION}"
             raise InputFileError(msg)
         read = {name: self._read(name, champion) for name in self._files}
-        record = _checked(ModelRecord, "model_record", read["model_record"])
+        record = parsed(ModelRecord, "model_record", read["model_record"])
         model = read["segmentation_model"]
         for name, found in (
             ("segmentation_model", fingerprint(model)),
@@ -233,8 +233,8 @@ class ReigningChampionDataset(_Named):
         champion = self._champion()
         if champion is None:
             return ReigningChampion()
-        scorer = _checked(SegmentScorer, "segment_scorer", self._read("segment_scorer", champion))
-        record = _checked(ModelRecord, "model_record", self._read("model_record", champion))
+        scorer = parsed(SegmentScorer, "segment_scorer", self._read("segment_scorer", champion))
+        record = parsed(ModelRecord, "model_record", self._read("model_record", champion))
         _same("segment_scorer", scorer.model, champion)
         _same("model_record", record.model, champion)
         return ReigningChampion(champion, scorer, record)
@@ -253,7 +253,7 @@ def _same(name: str, found: str | None, champion: Champion) -> None:
         raise ModelMismatchError(msg)
 
 
-def _checked(kind: type[Kind], name: str, content: Any) -> Kind:
+def parsed(kind: type[Kind], name: str, content: Any) -> Kind:
     try:
         return kind.model_validate(content)
     except ValidationError as error:
@@ -285,7 +285,7 @@ class LineageDataset(AbstractDataset[dict[str, Any], dict[str, Any]]):
             self._file.write(self._lineage().with_step(step))
 
     def _lineage(self) -> Lineage:
-        return _checked(Lineage, "segment_lineage", self._file.read() or {})
+        return parsed(Lineage, "segment_lineage", self._file.read() or {})
 
     def _exists(self) -> bool:
         return True

@@ -1,0 +1,180 @@
+"""The commands of ``kedro models``: which models there are, and which one is in use."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+from kedro.framework.startup import ProjectMetadata
+
+if TYPE_CHECKING:
+    from kedro.framework.session import KedroSession
+
+    from user_activity_trends.lifecycle.champion import Champion
+    from user_activity_trends.lifecycle.store import ModelStore
+
+logger = logging.getLogger(__name__)
+
+AFTERWARDS = ("labelling", "reporting")
+"""Pipelines whose results follow the model in use."""
+
+_pass_metadata = click.make_pass_decorator(ProjectMetadata)
+
+
+def _places(command: Any) -> Any:
+    """Add the options that say whose models are meant."""
+    for option in (
+        click.option("--env", default=None, help="Kedro environment."),
+        click.option("--recipe", default=None, help="Recipe whose models are meant."),
+    ):
+        command = option(command)
+    return command
+
+
+@contextmanager
+def _opened(
+    metadata: ProjectMetadata, env: str | None, recipe: str | None
+) -> Iterator[tuple["KedroSession", "ModelStore"]]:
+    from kedro.framework.session import KedroSession
+
+    from user_activity_trends.lifecycle.store import ModelStore
+
+    chosen = {"recipe": recipe} if recipe else {}
+    with KedroSession.create(
+        project_path=metadata.project_path, save_on_close=False, env=env, runtime_params=chosen
+    ) as session:
+        yield session, ModelStore(session.load_context().catalog)
+
+
+@click.command(name="list")
+@_places
+@_pass_metadata
+def list_models(metadata: ProjectMetadata, env: str | None, recipe: str | None) -> None:
+    """List the models, the newest last, and say which one is in use."""
+    from user_activity_trends.lifecycle import told
+
+    with _opened(metadata, env, recipe) as (_, store):
+        told.show(told.models(store))
+
+
+@click.command(name="show")
+@click.argument("version", required=False)
+@_places
+@_pass_metadata
+def show_model(
+    metadata: ProjectMetadata, version: str | None, env: str | None, recipe: str | None
+) -> None:
+    """Show what VERSION was made of, its segments and its gates; without VERSION, the one in use."""
+    from user_activity_trends.lifecycle import told
+
+    with _opened(metadata, env, recipe) as (_, store):
+        told.show(*told.model(store, version or _in_use(store)))
+
+
+@click.command(name="compare")
+@click.argument("one")
+@click.argument("other")
+@_places
+@_pass_metadata
+def compare_models(
+    metadata: ProjectMetadata, one: str, other: str, env: str | None, recipe: str | None
+) -> None:
+    """Compare the models ONE and OTHER, also on the sessions of the last run."""
+    from user_activity_trends.lifecycle import told
+
+    with _opened(metadata, env, recipe) as (session, store):
+        catalog = session.load_context().catalog
+        sessions = catalog.load("valid_sessions") if catalog.exists("valid_sessions") else None
+        told.show(*told.comparison(store, one, other, sessions))
+
+
+@click.command(name="promote")
+@click.argument("version")
+@click.option("--force", is_flag=True, help="Also if the gates have refused it.")
+@click.option("--why", default=None, help="Reason, for the record.")
+@click.option("--labels/--no-labels", default=True, help="Label the sessions of the last run anew.")
+@_places
+@_pass_metadata
+def promote_model(  # noqa: PLR0913, PLR0917 (one argument an option)
+    metadata: ProjectMetadata,
+    version: str,
+    force: bool,  # noqa: FBT001 (a flag)
+    why: str | None,
+    labels: bool,  # noqa: FBT001 (a flag)
+    env: str | None,
+    recipe: str | None,
+) -> None:
+    """Put the model VERSION in use."""
+    from user_activity_trends.lifecycle.judgement import failed_gates
+
+    with _opened(metadata, env, recipe) as (_, store):
+        store.record(version)  # that it exists comes before what its gates said
+        report = store.report(version)
+        refused = ["it never stood before the gates"] if report is None else failed_gates(report)
+        if refused and not force:
+            msg = (
+                f"{version} was refused by {', '.join(refused)}; see kedro models show {version}, "
+                "or put it in use all the same: --force"
+            )
+            raise click.ClickException(msg)
+        reason = why or "by hand" + (f", although refused by {', '.join(refused)}" * bool(refused))
+        champion = store.promote(version, "promoted by hand", reason)
+    _follow(metadata, champion, env, recipe, labels=labels)
+
+
+@click.command(name="rollback")
+@click.option("--why", default="by hand", help="Reason, for the record.")
+@click.option("--labels/--no-labels", default=True, help="Label the sessions of the last run anew.")
+@_places
+@_pass_metadata
+def roll_back(  # noqa: PLR0913, PLR0917 (one argument an option)
+    metadata: ProjectMetadata,
+    why: str,
+    labels: bool,  # noqa: FBT001 (a flag)
+    env: str | None,
+    recipe: str | None,
+) -> None:
+    """Put the model in use that the one in use has replaced."""
+    with _opened(metadata, env, recipe) as (_, store):
+        champion = store.rollback(why)
+        left = champion.history[-2].version
+    click.echo(f"To undo this: kedro models promote {left}")
+    _follow(metadata, champion, env, recipe, labels=labels)
+
+
+def _follow(
+    metadata: ProjectMetadata,
+    champion: "Champion",
+    env: str | None,
+    recipe: str | None,
+    *,
+    labels: bool,
+) -> None:
+    """Let labels and report follow the model in use."""
+    logger.info("%s is in use now", champion.version)
+    with _opened(metadata, env, recipe) as (session, _):
+        there = session.load_context().catalog.exists("valid_sessions")
+    again = f"kedro run --pipelines {','.join(AFTERWARDS)}"
+    if not there or not labels:
+        click.echo(f"Labels and report are as they were; they follow with: {again}")
+        return
+    with _opened(metadata, env, recipe) as (session, _):
+        session.run(pipeline_names=list(AFTERWARDS))
+
+
+def _in_use(store: "ModelStore") -> str:
+    champion = store.champion()
+    if champion is None:
+        msg = "no model is in use; kedro models list shows what there is"
+        raise click.ClickException(msg)
+    return champion.version
+
+
+COMMANDS: Sequence[click.Command] = (
+    list_models,
+    show_model,
+    compare_models,
+    promote_model,
+    roll_back,
+)

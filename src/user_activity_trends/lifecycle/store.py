@@ -1,0 +1,228 @@
+"""All model versions that the catalog holds, and the change of the one in use."""
+
+import re
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import PurePosixPath
+from typing import Any
+
+from kedro.io import CatalogProtocol
+from kedro.io.core import DatasetError, Version
+
+from user_activity_trends.errors import ChampionError, InputFileError, ModelMismatchError
+from user_activity_trends.files.atomic import VERSION
+from user_activity_trends.files.model_versions import ChampionDataset, parsed
+from user_activity_trends.lifecycle.champion import Champion, How, Reign, in_order, read_champion
+from user_activity_trends.lifecycle.context import now
+from user_activity_trends.lifecycle.record import ModelRecord
+from user_activity_trends.segmentation.model import fingerprint
+from user_activity_trends.segmentation.naming import SegmentIdentities
+from user_activity_trends.segmentation.scorer import SegmentScorer
+
+MODEL = (
+    "segmentation_model",
+    "segment_identities",
+    "training_metrics",
+    "segment_scorer",
+    "model_record",
+)
+"""Datasets without which a version is no model."""
+REPORT = "promotion_report"
+"""Dataset that says how it stood before the gates; written last."""
+
+
+class ModelStore:
+    """The versions of one recipe's model."""
+
+    def __init__(self, catalog: CatalogProtocol[Any, Any]) -> None:
+        """Take the catalog of the recipe."""
+        self._catalog = catalog
+
+    def versions(self) -> list[str]:
+        """Return the versions that are whole, the oldest first."""
+        return sorted(set.intersection(*(set(self._saved(name)) for name in MODEL)))
+
+    def incomplete(self) -> list[str]:
+        """Return the versions of which a part is missing: the run that made them was interrupted."""
+        any_part = set().union(*(self._saved(name) for name in MODEL))
+        return sorted(any_part - set(self.versions()))
+
+    def champion(self) -> Champion | None:
+        """Return which model is in use; None if none is.
+
+        Raises:
+            ChampionError: ``champion`` is damaged.
+        """
+        if not self._champion.exists():
+            return None
+        return read_champion(self._read_champion())
+
+    def load(self, dataset: str, version: str) -> Any:
+        """Load what one dataset holds of one version.
+
+        Raises:
+            InputFileError: There is nothing of that version.
+        """
+        self._must_have(dataset, version)
+        return self._at(dataset, version).load()
+
+    def record(self, version: str) -> ModelRecord:
+        """Return what a version was made of."""
+        return parsed(ModelRecord, "model_record", self.load("model_record", version))
+
+    def scorer(self, version: str) -> SegmentScorer:
+        """Return a version as numbers."""
+        return parsed(SegmentScorer, "segment_scorer", self.load("segment_scorer", version))
+
+    def report(self, version: str) -> dict[str, Any] | None:
+        """Return how a version stood before the gates; None if it never did."""
+        if version not in self._saved(REPORT):
+            return None
+        found: dict[str, Any] = self.load(REPORT, version)
+        return found
+
+    def promote(self, version: str, how: How, why: str) -> Champion:
+        """Put a version in use.
+
+        Args:
+            version: A version that is whole.
+            how: Whether somebody promotes it, or goes back to it.
+            why: For people.
+
+        Returns:
+            What ``champion`` says now.
+
+        Raises:
+            InputFileError: There is no such version, or a part of it is missing.
+            ModelMismatchError: Its parts belong to different models.
+            ChampionError: The champion has changed while this was going on.
+        """
+        reign = Reign(
+            version=version, model=self._check(version), since=now(), how=how, why=why
+        )
+        try:
+            old = self.champion()
+        except ChampionError:
+            new = Champion.first(reign)
+            self._champion.replace_damaged(new.model_dump(mode="json"))
+            return new
+        new = Champion.first(reign) if old is None else old.succeeded_by(reign)
+        self._champion_saved(new)
+        return new
+
+    def rollback(self, why: str) -> Champion:
+        """Put that version in use which the one in use has replaced.
+
+        Raises:
+            ChampionError: There is none before.
+        """
+        champion = self.champion()
+        if champion is None:
+            msg = "there is no champion, so there is nothing to roll back"
+            raise ChampionError(msg)
+        target = champion.rollback_target()
+        if target is None:
+            msg = (
+                f"{champion.version} has replaced no other model, so there is nothing to go back "
+                "to; kedro models list shows what there is, kedro models promote VERSION chooses"
+            )
+            raise ChampionError(msg)
+        return self.promote(target, "rolled back", why)
+
+    def retain(self, newest: int) -> list[str]:
+        """Remove old versions.
+
+        Those in use stay, which are the champion and those that rollbacks would go
+        back to, and so do the newest ones.
+
+        Args:
+            newest: Versions to keep besides those.
+
+        Returns:
+            The versions that were removed, the oldest first.
+        """
+        champion = self.champion()
+        in_use = set(in_order(champion.history)) if champion else set()
+        others = [one for one in self.versions() if one not in in_use]
+        removed = others[: max(len(others) - newest, 0)]
+        for version in removed:
+            # The record goes first: without it, the version is incomplete and not listed.
+            for name in ("model_record", *MODEL, REPORT):
+                dataset = self._dataset(name)
+                folder = str(PurePosixPath(dataset._filepath) / version)  # noqa: SLF001
+                with suppress(FileNotFoundError):
+                    dataset._fs.rm(folder, recursive=True)  # noqa: SLF001
+        return removed
+
+    @property
+    def _champion(self) -> ChampionDataset:
+        found = self._catalog["champion"]
+        if not isinstance(found, ChampionDataset):
+            msg = "champion in catalog.yml must be of type ChampionDataset"
+            raise TypeError(msg)
+        return found
+
+    def _read_champion(self) -> Any:
+        return _unwrapped(self._champion.load)
+
+    def _champion_saved(self, new: Champion) -> None:
+        _unwrapped(self._champion.save, new.model_dump(mode="json"))
+
+    def _dataset(self, name: str) -> Any:
+        return self._catalog[name]
+
+    def _at(self, name: str, version: str) -> Any:
+        return self._dataset(name)._copy(_version=Version(version, None))  # noqa: SLF001
+
+    def _saved(self, name: str) -> list[str]:
+        """Return the versions that one dataset has."""
+        dataset = self._dataset(name)
+        # Kedro has no public names for them.
+        files, path = dataset._fs, PurePosixPath(dataset._filepath)  # noqa: SLF001
+        files.invalidate_cache()
+        try:
+            folders: Iterable[str] = files.ls(str(path), detail=False)
+        except FileNotFoundError:
+            return []
+        names = (PurePosixPath(folder).name for folder in folders)
+        return [one for one in names if re.fullmatch(VERSION, one) and files.exists(str(path / one / path.name))]
+
+    def _must_have(self, name: str, version: str) -> None:
+        if version not in self._saved(name):
+            known = ", ".join(self.versions()[-3:]) or "none"
+            msg = (
+                f"there is no {name} of version {version}; the newest models are: {known} "
+                "(kedro models list)"
+            )
+            raise InputFileError(msg)
+
+    def _check(self, version: str) -> str:
+        """See that all parts of a version are there and of one model; return its fingerprint."""
+        parts = {name: self.load(name, version) for name in MODEL}
+        own = fingerprint(parts["segmentation_model"])
+        identities = parsed(SegmentIdentities, "segment_identities", parts["segment_identities"])
+        scorer = parsed(SegmentScorer, "segment_scorer", parts["segment_scorer"])
+        record = parsed(ModelRecord, "model_record", parts["model_record"])
+        for name, model in (
+            ("segment_identities", identities.model),
+            ("segment_scorer", scorer.model),
+            ("model_record", record.model),
+        ):
+            if model != own:
+                msg = (
+                    f"{name} of version {version} belongs to model {model}, but its "
+                    f"segmentation_model is {own}; restore the files, or choose another version. "
+                    "The model in use stays"
+                )
+                raise ModelMismatchError(msg)
+        return own
+
+
+def _unwrapped(call: Any, *arguments: Any) -> Any:
+    """Call a dataset, whose errors Kedro wraps into its own."""
+    try:
+        return call(*arguments)
+    except DatasetError as error:
+        if isinstance(error.__cause__, ChampionError):
+            raise error.__cause__ from None
+        raise
