@@ -26,8 +26,7 @@ with DAG(
         "with nothing else."
     ),
     schedule=[
-        Asset("user_activity_trends-base-segmentation_model", group="user_activity_trends"),
-        Asset("user_activity_trends-base-segment_identities", group="user_activity_trends"),
+        Asset("user_activity_trends-base-champion", group="user_activity_trends"),
     ],
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,

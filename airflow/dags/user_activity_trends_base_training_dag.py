@@ -26,10 +26,12 @@ with DAG(
         "rule, and scale the features.\n"
         "- **clustering**: Find how many segments there are, train the model, and "
         "name them.\n"
-        "- **reporting**: Show how the segments move through time, and put all of it "
-        "on one page.\n"
+        "- **promotion**: Let a new model take over only if it is as good as the one "
+        "in use, and much the same.\n"
         "- **labelling**: Put every session into its segment, and say who the "
-        "segments are."
+        "segments are.\n"
+        "- **reporting**: Show how the segments move through time, and put all of it "
+        "on one page."
     ),
     schedule=None,
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
@@ -91,7 +93,8 @@ with DAG(
                 "refused; otherwise let the others through, typed.\n"
                 "- `data_processing.select_features`: Keep the columns that describe "
                 "behaviour; drop those that are constant.\n"
-                "- `data_processing.scale_features`: Bring all features to one scale."
+                "- `data_processing.scale_features`: Bring the features of the training "
+                "sessions to one scale."
             ),
             outlets=[
                 Asset("user_activity_trends-base-data_quality", group="user_activity_trends"),
@@ -110,6 +113,8 @@ with DAG(
             doc_md=(
                 "Find how many segments there are, train the model, and name them.\n"
                 "\n"
+                "- `clustering.find_predecessor`: Read which model is in use, once for the "
+                "whole run.\n"
                 "- `clustering.sweep_cluster_counts`: Fit k-means once per candidate `k`, and "
                 "put each partition to the test.\n"
                 "- `clustering.select_cluster_count`: Choose the number of clusters and say "
@@ -117,16 +122,65 @@ with DAG(
                 "- `clustering.train_model`: Fit the model with the k that was chosen.\n"
                 "- `clustering.evaluate_model`: Measure the model on the sessions that it was "
                 "trained on.\n"
-                "- `clustering.name_segments`: Number the clusters by size and name them "
-                "after what sets them apart."
+                "- `clustering.name_segments`: Order the clusters by size and name them after "
+                "what sets them apart.\n"
+                "- `clustering.align_segments`: Find the segments in use again, so that they "
+                "keep id, name and colour.\n"
+                "- `clustering.export_scorer`: Write the model as numbers, for whoever scores "
+                "without Python or without a pickle.\n"
+                "- `clustering.record_model`: Write down what the model was made of."
             ),
             outlets=[
                 Asset("user_activity_trends-base-cluster_choice", group="user_activity_trends"),
                 Asset("user_activity_trends-base-cluster_evidence", group="user_activity_trends"),
                 Asset("user_activity_trends-base-elbow_curve", group="user_activity_trends"),
+                Asset("user_activity_trends-base-model_record", group="user_activity_trends"),
+                Asset("user_activity_trends-base-named_clusters", group="user_activity_trends"),
+                Asset("user_activity_trends-base-predecessor", group="user_activity_trends"),
                 Asset("user_activity_trends-base-segment_identities", group="user_activity_trends"),
+                Asset("user_activity_trends-base-segment_lineage", group="user_activity_trends"),
+                Asset("user_activity_trends-base-segment_scorer", group="user_activity_trends"),
                 Asset("user_activity_trends-base-segmentation_model", group="user_activity_trends"),
                 Asset("user_activity_trends-base-training_metrics", group="user_activity_trends"),
+            ],
+        ),
+        "promotion": KedroOperator(
+            task_id="promotion",
+            pipeline="training",
+            environment="base",
+            namespace="promotion",
+            doc_md=(
+                "Let a new model take over only if it is as good as the one in use, and much "
+                "the same.\n"
+                "\n"
+                "- `promotion.compare_with_champion`: Put the new model before the gates.\n"
+                "- `promotion.promote_model`: Put the new model in use if it has passed all "
+                "gates."
+            ),
+            outlets=[
+                Asset("user_activity_trends-base-champion", group="user_activity_trends"),
+                Asset("user_activity_trends-base-promotion_report", group="user_activity_trends"),
+            ],
+        ),
+        "labelling": KedroOperator(
+            task_id="labelling",
+            pipeline="training",
+            environment="base",
+            namespace="labelling",
+            doc_md=(
+                "Put every session into its segment, and say who the segments are.\n"
+                "\n"
+                "- `labelling.assign_segments`: Put every session into its segment.\n"
+                "- `labelling.pick_typical_sessions`: Pick three sessions that stand for each "
+                "segment.\n"
+                "- `labelling.profile_segments`: Say who the segments are."
+            ),
+            outlets=[
+                Asset("user_activity_trends-base-choice_in_use", group="user_activity_trends"),
+                Asset("user_activity_trends-base-curve_in_use", group="user_activity_trends"),
+                Asset("user_activity_trends-base-segment_profiles", group="user_activity_trends"),
+                Asset("user_activity_trends-base-session_segments", group="user_activity_trends"),
+                Asset("user_activity_trends-base-typical_sessions", group="user_activity_trends"),
             ],
         ),
         "reporting": KedroOperator(
@@ -137,12 +191,12 @@ with DAG(
             doc_md=(
                 "Show how the segments move through time, and put all of it on one page.\n"
                 "\n"
-                "- `reporting.draw_elbow`: Draw the error for each number of segments, and "
-                "what every criterion votes for.\n"
                 "- `reporting.break_down_segments`: Count the sessions and conversions of "
                 "each segment by each dimension.\n"
                 "- `reporting.count_migrations`: Count the moves from each session of a user "
                 "to that user's next one.\n"
+                "- `reporting.draw_elbow`: Draw the error for each number of segments, and "
+                "what every criterion votes for.\n"
                 "- `reporting.draw_sessions_map`: Draw a sample of at most 2,000 sessions in "
                 "two dimensions.\n"
                 "- `reporting.summarise_trends`: Count the sessions and conversions of each "
@@ -185,26 +239,8 @@ with DAG(
                 Asset("user_activity_trends-base-trend_tests", group="user_activity_trends"),
             ],
         ),
-        "labelling": KedroOperator(
-            task_id="labelling",
-            pipeline="training",
-            environment="base",
-            namespace="labelling",
-            doc_md=(
-                "Put every session into its segment, and say who the segments are.\n"
-                "\n"
-                "- `labelling.assign_segments`: Put every session into its segment.\n"
-                "- `labelling.pick_typical_sessions`: Pick three sessions that stand for each "
-                "segment.\n"
-                "- `labelling.profile_segments`: Say who the segments are."
-            ),
-            outlets=[
-                Asset("user_activity_trends-base-segment_profiles", group="user_activity_trends"),
-                Asset("user_activity_trends-base-session_segments", group="user_activity_trends"),
-                Asset("user_activity_trends-base-typical_sessions", group="user_activity_trends"),
-            ],
-        ),
     }
     tasks["data_processing"] >> tasks["clustering"]
+    tasks["clustering"] >> tasks["promotion"]
+    tasks["promotion"] >> tasks["labelling"]
     tasks["labelling"] >> tasks["reporting"]
-    tasks["clustering"] >> tasks["labelling"]

@@ -133,4 +133,16 @@ class RunHooks:
             seconds=dict(self._seconds) | {"total": time.perf_counter() - self._begun},
         )
         catalog.save("run_summary", written)
+        if "champion" in self._saved:
+            self._retain_models(catalog)
         summary.show(written)
+
+    @staticmethod
+    def _retain_models(catalog: CatalogProtocol[Any, Any]) -> None:
+        newest = catalog.load("params:promotion.keep_versions")
+        if newest is None:
+            return
+        from user_activity_trends.lifecycle.store import ModelStore
+
+        for version in ModelStore(catalog).retain(newest):
+            logger.info("removed model %s (promotion.keep_versions = %d)", version, newest)

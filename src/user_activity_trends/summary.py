@@ -22,7 +22,7 @@ RESULTS = (
 """Datasets that people look for after a run, in this order."""
 
 _ORDER = (
-    *("run_id", "recipe", "rows", "clusters", "segments", "new_sessions"),
+    *("run_id", "recipe", "rows", "clusters", "model", "segments", "new_sessions"),
     *("results", "seconds"),
 )
 _ROWS = ("rows_read", "rows_accepted", "rows_rejected")
@@ -50,8 +50,9 @@ def collect(
 
     Returns:
         ``run_summary``: ``run_id``, ``recipe``, ``results`` (where they are),
-        ``seconds`` and, if the run made them, ``rows``, ``clusters``,
-        ``segments`` and ``new_sessions``.
+        ``seconds`` and, if the run made them, ``rows``, ``clusters``, ``model``
+        (how the new model stood before the gates), ``segments`` and
+        ``new_sessions``.
     """
     found: dict[str, Any] = {"run_id": run_id, "recipe": recipe}
     if "data_quality" in produced:
@@ -62,6 +63,8 @@ def collect(
     if "cluster_choice" in produced:
         choice = catalog.load("cluster_choice")
         found["clusters"] = {"k": choice["k"], "verdict": choice["verdict"]}
+    if "promotion_report" in produced:
+        found["model"] = catalog.load("promotion_report")["in_words"]
     if "segment_profiles" in produced:
         profiles = catalog.load("segment_profiles")
         shown = [name for name in _SEGMENT if name in profiles]
@@ -143,6 +146,8 @@ def _facts(summary: dict[str, Any]) -> Any:
         _add(table, "sessions", told)
     if clusters := summary.get("clusters"):
         _add(table, "segments", clusters["verdict"])
+    if model := summary.get("model"):
+        _add(table, "model", model)
     if new := summary.get("new_sessions"):
         told = f"{new['rows']:,} read, {new['scored']:,} scored, {new['unusual']:,} unusual"
         none = "none: no file is given (new_sessions_file), so nothing was scored"

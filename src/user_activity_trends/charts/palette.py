@@ -67,7 +67,8 @@ def style(segment: int, segments: int) -> Style:
     """Return how a segment is drawn.
 
     Args:
-        segment: Its number, 1 = the largest.
+        segment: Its number. Numbers that differ by a multiple of eight look the same;
+            segments of one model never do so (``segmentation.alignment.give_ids``).
         segments: How many there are; beyond eight, all look the same.
 
     >>> style(2, 3).colour, style(2, 9).colour, style(9, 9).symbol
@@ -75,5 +76,5 @@ def style(segment: int, segments: int) -> Style:
     """
     if segments > MOST:
         return Style(NEUTRAL, SYMBOLS[0], DASHES[0], PATTERNS[0])
-    place = segment - 1
+    place = (segment - 1) % MOST
     return Style(COLOURS[place], SYMBOLS[place], DASHES[place], PATTERNS[place])

@@ -27,7 +27,6 @@ from user_activity_trends.lifecycle.record import ModelRecord
 from user_activity_trends.segmentation.alignment import Lineage
 from user_activity_trends.segmentation.scorer import SegmentScorer
 
-
 Kind = TypeVar("Kind", bound=BaseModel)
 
 
@@ -254,6 +253,11 @@ def _same(name: str, found: str | None, champion: Champion) -> None:
 
 
 def parsed(kind: type[Kind], name: str, content: Any) -> Kind:
+    """Check what the dataset ``name`` holds.
+
+    Raises:
+        ModelMismatchError: It is not of that kind.
+    """
     try:
         return kind.model_validate(content)
     except ValidationError as error:

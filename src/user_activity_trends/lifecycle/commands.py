@@ -9,8 +9,6 @@ import click
 from kedro.framework.startup import ProjectMetadata
 
 if TYPE_CHECKING:
-    from kedro.framework.session import KedroSession
-
     from user_activity_trends.lifecycle.champion import Champion
     from user_activity_trends.lifecycle.store import ModelStore
 
@@ -35,15 +33,15 @@ def _places(command: Any) -> Any:
 @contextmanager
 def _opened(
     metadata: ProjectMetadata, env: str | None, recipe: str | None
-) -> Iterator[tuple["KedroSession", "ModelStore"]]:
-    from kedro.framework.session import KedroSession
-
+) -> Iterator[tuple["RunSession", "ModelStore"]]:
+    from user_activity_trends.kedro_session import RunSession
     from user_activity_trends.lifecycle.store import ModelStore
 
     chosen = {"recipe": recipe} if recipe else {}
-    with KedroSession.create(
+    session = RunSession.create(
         project_path=metadata.project_path, save_on_close=False, env=env, runtime_params=chosen
-    ) as session:
+    )
+    with session:
         yield session, ModelStore(session.load_context().catalog)
 
 
@@ -65,7 +63,7 @@ def list_models(metadata: ProjectMetadata, env: str | None, recipe: str | None) 
 def show_model(
     metadata: ProjectMetadata, version: str | None, env: str | None, recipe: str | None
 ) -> None:
-    """Show what VERSION was made of, its segments and its gates; without VERSION, the one in use."""
+    """Show what VERSION, or the model in use, was made of, its segments and its gates."""
     from user_activity_trends.lifecycle import told
 
     with _opened(metadata, env, recipe) as (_, store):
@@ -128,7 +126,7 @@ def promote_model(  # noqa: PLR0913, PLR0917 (one argument an option)
 @click.option("--labels/--no-labels", default=True, help="Label the sessions of the last run anew.")
 @_places
 @_pass_metadata
-def roll_back(  # noqa: PLR0913, PLR0917 (one argument an option)
+def roll_back(
     metadata: ProjectMetadata,
     why: str,
     labels: bool,  # noqa: FBT001 (a flag)
@@ -159,8 +157,10 @@ def _follow(
     if not there or not labels:
         click.echo(f"Labels and report are as they were; they follow with: {again}")
         return
+    from kedro.runner import SequentialRunner
+
     with _opened(metadata, env, recipe) as (session, _):
-        session.run(pipeline_names=list(AFTERWARDS))
+        session.run(pipeline_names=list(AFTERWARDS), runner=SequentialRunner())
 
 
 def _in_use(store: "ModelStore") -> str:

@@ -61,7 +61,7 @@ def _packages() -> dict[str, str]:
 
 
 def read_git(project: Path) -> Git:
-    """Read the revision of the code; it is not known where there is neither git nor a repository."""
+    """Read the revision of the code, which is not known where there is no repository."""
     known = environment_variable(REVISION)
     if known:
         return Git(revision=known, changed=None)

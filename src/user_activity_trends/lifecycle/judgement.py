@@ -107,7 +107,7 @@ def _of_one_kind(
                 limit=0,
                 passed=allow_new_segments,
                 in_words=f"the model in use takes {', '.join(strangers)}, which the recipe lacks "
-                "now, so the two cannot be compared (promotion.allow_new_segments lets them change)",
+                "now, so they cannot be compared (promotion.allow_new_segments lets them change)",
             )
         )
     return found

@@ -15,7 +15,7 @@ class Predecessor(BaseModel):
     champion: Champion | None
     """What ``champion`` said; None: no model was in use."""
     scorer: SegmentScorer | None
-    """The model to go on from; None if there is none, or if the new one has nothing to do with it."""
+    """The model to go on from; None if there is none, or none that the new one follows."""
     rows: int | None
     """Sessions that it was trained on."""
     only_a_sample: bool
@@ -37,9 +37,7 @@ def follow(reigning: ReigningChampion, *, sample: bool) -> Predecessor:
         return Predecessor(champion=None, scorer=None, rows=None, only_a_sample=False)
     of_sample = reigning.record.data.sample
     if of_sample and not sample:
-        return Predecessor(
-            champion=reigning.champion, scorer=None, rows=None, only_a_sample=False
-        )
+        return Predecessor(champion=reigning.champion, scorer=None, rows=None, only_a_sample=False)
     return Predecessor(
         champion=reigning.champion,
         scorer=reigning.scorer,

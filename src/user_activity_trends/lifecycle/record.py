@@ -1,9 +1,7 @@
 """What a model was made of."""
 
-from collections.abc import Sequence
-from typing import Any
-
 import hashlib
+from typing import Any
 
 import numpy as np
 import pandas as pd

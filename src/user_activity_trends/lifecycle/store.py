@@ -43,7 +43,7 @@ class ModelStore:
         return sorted(set.intersection(*(set(self._saved(name)) for name in MODEL)))
 
     def incomplete(self) -> list[str]:
-        """Return the versions of which a part is missing: the run that made them was interrupted."""
+        """Return the versions of which a part is missing, since their run was interrupted."""
         any_part = set().union(*(self._saved(name) for name in MODEL))
         return sorted(any_part - set(self.versions()))
 
@@ -97,9 +97,7 @@ class ModelStore:
             ModelMismatchError: Its parts belong to different models.
             ChampionError: The champion has changed while this was going on.
         """
-        reign = Reign(
-            version=version, model=self._check(version), since=now(), how=how, why=why
-        )
+        reign = Reign(version=version, model=self._check(version), since=now(), how=how, why=why)
         try:
             old = self.champion()
         except ChampionError:
@@ -185,7 +183,8 @@ class ModelStore:
         except FileNotFoundError:
             return []
         names = (PurePosixPath(folder).name for folder in folders)
-        return [one for one in names if re.fullmatch(VERSION, one) and files.exists(str(path / one / path.name))]
+        versions = (one for one in names if re.fullmatch(VERSION, one))
+        return [one for one in versions if files.exists(str(path / one / path.name))]
 
     def _must_have(self, name: str, version: str) -> None:
         if version not in self._saved(name):

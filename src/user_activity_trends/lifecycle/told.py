@@ -103,9 +103,7 @@ def _reigns(store: ModelStore, version: str) -> list[Any]:
     ]
 
 
-def comparison(
-    store: ModelStore, one: str, other: str, sessions: pd.DataFrame | None
-) -> list[Any]:
+def comparison(store: ModelStore, one: str, other: str, sessions: pd.DataFrame | None) -> list[Any]:
     """Compare two versions by what their trainings said, and on the same sessions."""
     records = [store.record(version) for version in (one, other)]
     scorers = [store.scorer(version) for version in (one, other)]
@@ -121,8 +119,10 @@ def comparison(
         for name, values in changed.items():
             _row(settings, name, *map(str, values))
         blocks.append(settings)
-    lacking = [] if sessions is None else sorted(
-        {name for scorer in scorers for name in scorer.lacking(list(sessions.columns))}
+    lacking = (
+        []
+        if sessions is None
+        else sorted({name for scorer in scorers for name in scorer.lacking(list(sessions.columns))})
     )
     if sessions is None or lacking:
         why = f"they lack {', '.join(lacking)}" if lacking else "there are none"

@@ -39,7 +39,7 @@ class Answer:
 def file_name(data_quality: dict[str, Any]) -> str:
     """Return the name of the file that was read, without its folder, and whether it is real."""
     path = PurePosixPath(str(data_quality["file"]))
-    sample = ", the embedded synthetic sample" if is_sample(path) else ""
+    sample = ", the embedded synthetic sample" if is_sample(str(path)) else ""
     return f"{path.name}{sample}"
 
 

@@ -15,7 +15,7 @@ from user_activity_trends.charts.rows import rows_of
 from user_activity_trends.charts.segments import label
 from user_activity_trends.charts.trends import MOST_TOLD, NO_OUTCOME, NO_PERIOD
 from user_activity_trends.charts.wording import count, percent, sentence, some
-from user_activity_trends.report import answers, plots, sources, tables
+from user_activity_trends.report import answers, in_use, plots, sources, tables
 from user_activity_trends.segmentation.cautions import DOMINANT, ENOUGH, FEW_PERIODS, TINY
 from user_activity_trends.segmentation.natural import CLEAR, PREDICTABLE, VALLEY
 from user_activity_trends.segmentation.selection import NEARLY, STABLE, STRONG
@@ -26,6 +26,7 @@ SECTIONS = (
     ("summary", "Summary"),
     ("segments", "Segments"),
     ("choice", "Choice of k"),
+    ("model", "Model in use"),
     ("trends", "Trends"),
     ("changes", "Changes of conversion"),
     ("breakdowns", "Breakdowns"),
@@ -57,14 +58,14 @@ _HOW: dict[str, tuple[str, tuple[str, ...]]] = {
             "segment, and bends where more bring little. Below: what each criterion votes for, "
             "and what it would vote for if the columns were shuffled (larger: more often)."
         ),
-        ("elbow_curve", "cluster_choice"),
+        ("curve_in_use", "choice_in_use"),
     ),
     "stability_chart": (
         (
             "Above: how alike the segments of resamples are, 1 is the same each time. Below: how"
             " much of each segment is found again."
         ),
-        ("elbow_curve", "segment_profiles"),
+        ("curve_in_use", "segment_profiles"),
     ),
     "shares_chart": (
         (
@@ -136,6 +137,15 @@ _METHOD = (
             "Sessions are drawn anew with replacement and segmented again; the adjusted Rand "
             "index (Hubert and Arabie 1985) tells how alike the two results are, the Jaccard "
             "index how much of a segment is found again (Hennig 2007: 0.75 and more is stable)."
+        ),
+    ),
+    (
+        "Retraining",
+        (
+            "Segments of a new model are matched with those in use by the sessions that both have "
+            "(Hungarian method, Kuhn 1955) and keep id, name and colour while they overlap by "
+            "more than half (Jaccard index; Hennig 2007). A new model goes on from the centres in "
+            "use unless a fresh start is clearly tighter (after Chakrabarti et al. 2006)."
         ),
     ),
     (
@@ -321,6 +331,7 @@ def _told(
         "no_warning": _no_warning(profiles, trends, columns),
         "restarts": _restarts(choice),
         "model": str(results.champion["model"]),
+        "model_notes": in_use.notes(results.champion, results.promotion_report),
         "trend_notes": _trend_notes(trends, calendar, columns),
         "quality_notes": _quality_notes(quality),
         "no_migrations": _no_migrations(columns),
@@ -330,6 +341,7 @@ def _told(
             "typical": tables.typical(results.typical_sessions),
             "votes": tables.votes(choice),
             "scores": tables.scores(results.elbow_curve),
+            "models": in_use.tables(results.promotion_report),
             "trends": tables.trends(trends, calendar if len(trends) else []),
             "trend_tests": tables.trend_tests(results.trend_tests),
             "changes": tables.changes(results.conversion_changes, trends),

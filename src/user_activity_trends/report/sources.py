@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from user_activity_trends.locations import output_root
 
 PATHS = {
-    "elbow_curve": "06_models/elbow_curve.csv",
-    "cluster_choice": "06_models/cluster_choice.json",
-    "training_metrics": "06_models/training_metrics.json",
+    "champion": "06_models/champion.json",
+    "promotion_report": "06_models/promotion_report.json",
     "scaled_features": "05_model_input/scaled_features.parquet",
     "session_segments": "07_model_output/session_segments.parquet",
+    "curve_in_use": "07_model_output/curve_in_use.csv",
+    "choice_in_use": "07_model_output/choice_in_use.json",
     "segment_profiles": "07_model_output/segment_profiles.csv",
     "typical_sessions": "07_model_output/typical_sessions.csv",
     "rejected_sessions": "02_intermediate/rejected_sessions.csv",

@@ -209,7 +209,7 @@ def votes(choice: dict[str, Any]) -> Table:
         "The number of segments that each criterion votes for",
         (("Criterion", False), ("Vote", True), ("Votes on shuffled columns", False)),
         rows,
-        source("cluster_choice"),
+        source("choice_in_use"),
         note=f"{NONE}: no vote. Stability and prediction strength have none on shuffled columns.",
     )
 
@@ -243,7 +243,7 @@ def scores(curve: pd.DataFrame) -> Table:
         "Scores of each number of segments (k)",
         (("k", True), *((title, True) for _, title, _ in shown)),
         rows,
-        source("elbow_curve"),
+        source("curve_in_use"),
         note="Higher is better, but for SSE and Davies-Bouldin. Shuffled: means over tables whose "
         "columns were shuffled one by one, so that no groups are left.",
     )

@@ -117,7 +117,7 @@ class Matching:
     """Segment: what became of it, and the clusters that have its sessions."""
 
 
-def match(
+def match(  # noqa: PLR0913 (two partitions of the same sessions, and what is known of one)
     segments: Sequence[int],
     before: Labels,
     after: Labels,
@@ -174,7 +174,7 @@ def match(
             origin, sources = "new", []
         elif len(poured) > 1:
             origin, sources = "merged", poured
-        elif len(parts) and own.max() > MOST * columns[cluster]:
+        elif parts and own.max() > MOST * columns[cluster]:
             origin, sources = "split", [int(own.argmax())]
         else:
             origin, sources = "new", parts

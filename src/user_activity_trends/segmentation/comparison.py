@@ -208,7 +208,7 @@ def _moves(candidate: SegmentScorer, champion: SegmentScorer) -> list[dict[str, 
     """Compare the centroids of the segments and features that both models have."""
     after, before = _places(candidate), _places(champion)
     scales = {one.column: one.scale for one in champion.features}
-    found = []
+    found: list[dict[str, Any]] = []
     for place in after.keys() & before.keys():
         segment, feature = place
         shift = (after[place] - before[place]) / scales[feature]

@@ -34,7 +34,7 @@ class Gate(BaseModel):
     in_words: str
 
 
-def judge(
+def judge(  # noqa: PLR0913 (two models, how far they agree, and the limits)
     limits: GatesParams,
     candidate: Mapping[str, Any],
     champion: Mapping[str, Any] | None,

@@ -7,7 +7,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from user_activity_trends.segmentation import alignment
-from user_activity_trends.segmentation.alignment import Descent, Lineage, Match, Retirement, Step
+from user_activity_trends.segmentation.alignment import (
+    Descent,
+    Fate,
+    Lineage,
+    Match,
+    Retirement,
+    Step,
+)
 from user_activity_trends.segmentation.model import nearest
 from user_activity_trends.segmentation.naming import (
     NamedClusters,
@@ -109,8 +116,9 @@ def _matching(
     if champion.lacking(list(sessions.columns)):
         # It cannot say whose segment a session is, so nothing is known to be the same.
         new = [Match(cluster, None, "new", ()) for cluster in range(k)]
-        gone = dict.fromkeys((one.segment for one in champion.segments), ("scattered", ()))
-        return alignment.Matching(tuple(new), gone)
+        gone: tuple[Fate, tuple[int, ...]] = ("scattered", ())
+        lost = dict.fromkeys((one.segment for one in champion.segments), gone)
+        return alignment.Matching(tuple(new), lost)
     found = nearest(champion.scale(sessions), champion.centers)
     return alignment.match(
         champion.segment_of.tolist(),

@@ -151,7 +151,9 @@ class SegmentScorer(BaseModel):
         scaler = self.feature_scaler
         if self.features[0].median is not None:
             gaps = np.isnan(values)
-            values[gaps] = np.broadcast_to([one.median for one in self.features], values.shape)[gaps]
+            values[gaps] = np.broadcast_to([one.median for one in self.features], values.shape)[
+                gaps
+            ]
         if self.transform == "log1p":
             values = np.log1p(values)
         # As scikit-learn rounds, so that a session on a border falls on the same side.

@@ -34,8 +34,8 @@ from user_activity_trends.segmentation import (
 from user_activity_trends.segmentation import model as models
 from user_activity_trends.segmentation.cautions import Caution
 from user_activity_trends.segmentation.evidence import Evidence
-from user_activity_trends.segmentation.model import Matrix, SegmentationModel
 from user_activity_trends.segmentation.identities import identities_of
+from user_activity_trends.segmentation.model import Matrix, SegmentationModel
 from user_activity_trends.segmentation.naming import NamesParams
 from user_activity_trends.segmentation.scaling import FeatureScaler
 from user_activity_trends.segmentation.scorer import SegmentScorer, anchor_of
@@ -129,8 +129,8 @@ def select_cluster_count(  # noqa: PLR0913, PLR0917 (one argument an input)
             columns are the same.
 
     Returns:
-        ``k``, ``method`` (that chose it; ``champion``: the model in use has as many), ``votes`` (the k of each criterion),
-        ``candidates``, ``restarts``, ``resamples``, ``samples`` (sessions on which
+        ``k``, ``method`` (that chose it; ``champion``: the model in use has as many),
+        ``votes`` (the k of each criterion), ``candidates``, ``restarts``, ``resamples``, ``samples`` (sessions on which
         each thing was measured), ``references`` (tables without groups),
         ``thresholds`` (of natural groups), ``scores`` (with the highest
         ``reference_silhouette``, and the sessions' own one that is compared with

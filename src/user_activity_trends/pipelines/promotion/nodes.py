@@ -86,9 +86,7 @@ def compare_with_champion(  # noqa: PLR0913 (one argument an input)
         random_state=random_state,
     )
     told = holdout.in_words(promoting.evaluation_rows, len(judged))
-    return {
-        "evaluation": {"rows": len(judged), "in_sample": in_sample, "in_words": told}
-    } | report
+    return {"evaluation": {"rows": len(judged), "in_sample": in_sample, "in_words": told}} | report
 
 
 def _check_kinship(
