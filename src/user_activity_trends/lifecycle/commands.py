@@ -9,6 +9,8 @@ import click
 from kedro.framework.startup import ProjectMetadata
 
 if TYPE_CHECKING:
+    from kedro.framework.session import KedroSession
+
     from user_activity_trends.lifecycle.champion import Champion
     from user_activity_trends.lifecycle.store import ModelStore
 
@@ -33,7 +35,7 @@ def _places(command: Any) -> Any:
 @contextmanager
 def _opened(
     metadata: ProjectMetadata, env: str | None, recipe: str | None
-) -> Iterator[tuple["RunSession", "ModelStore"]]:
+) -> Iterator[tuple["KedroSession", "ModelStore"]]:
     from user_activity_trends.kedro_session import RunSession
     from user_activity_trends.lifecycle.store import ModelStore
 

@@ -130,8 +130,9 @@ def select_cluster_count(  # noqa: PLR0913, PLR0917 (one argument an input)
 
     Returns:
         ``k``, ``method`` (that chose it; ``champion``: the model in use has as many),
-        ``votes`` (the k of each criterion), ``candidates``, ``restarts``, ``resamples``, ``samples`` (sessions on which
-        each thing was measured), ``references`` (tables without groups),
+        ``votes`` (the k of each criterion), ``candidates``, ``restarts``,
+        ``resamples``, ``samples`` (sessions on which each thing was measured),
+        ``references`` (tables without groups),
         ``thresholds`` (of natural groups), ``scores`` (with the highest
         ``reference_silhouette``, and the sessions' own one that is compared with
         it, of the same quick fit; and ``valley``, the share of sessions between
