@@ -33,6 +33,8 @@ import pandas as pd
 import yaml
 from numpy.typing import NDArray
 
+from user_activity_trends.lifecycle.in_use import ReigningChampion
+from user_activity_trends.lifecycle.predecessor import follow
 from user_activity_trends.pipelines.clustering import nodes
 from user_activity_trends.pipelines.clustering.params import ClusteringParams
 from user_activity_trends.pipelines.data_processing.nodes import scale_features
@@ -45,6 +47,7 @@ FILES = (
     PROJECT.parent / "shared/data/online_shoppers_intention.csv",
     PROJECT / "data/01_raw/sample_sessions.csv",
 )
+NOTHING_IN_USE = follow(ReigningChampion(), sample=False).model_dump(mode="json")
 ROWS, COLUMNS = 2_000, 6
 APART = 6.0
 GROUPS = range(2, 7)
@@ -181,11 +184,12 @@ def choose(points: Matrix, seed: int) -> dict[str, Any]:
     table = pd.DataFrame(points, columns=names)
     table.insert(0, "session_id", np.arange(1, len(table) + 1))
     recipe = {"columns": names, "transform": "none", "scaler": "minmax", "missing": "reject"}
-    scaled, _ = scale_features(table, RecipesParams.model_validate({"one": recipe}), "one")
+    recipes, columns = RecipesParams.model_validate({"one": recipe}), ColumnsParams()
+    scaled, scaler = scale_features(table, table, columns, recipes, "one", "all")
     sweeping = clustering.sweep.model_copy(update={"random_state": seed})
     curve, evidence = nodes.sweep_cluster_counts(scaled, sweeping, clustering.stability)
     return nodes.select_cluster_count(
-        curve, evidence, table, ColumnsParams(), sweeping, clustering.selection
+        curve, evidence, table, columns, sweeping, clustering.selection, scaler, NOTHING_IN_USE
     )
 
 

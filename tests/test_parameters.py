@@ -91,10 +91,28 @@ def test_the_committed_settings_are_accepted_with_their_values() -> None:
         ("data_processing.max_rejected_share", 1),
         ("data_processing.duplicates", "drop"),
         ("clustering.sweep.k_min", 10),
-        ("clustering.selection", {"method": "fixed", "n_clusters": 10, "fallback": None}),
-        ("clustering.selection", {"method": "elbow", "n_clusters": 2, "fallback": "fixed"}),
-        ("clustering.selection", {"method": "elbow", "n_clusters": None, "fallback": "silhouette"}),
-        ("clustering.selection", {"method": "consensus", "n_clusters": None, "fallback": None}),
+        (
+            "clustering.selection",
+            {"method": "fixed", "n_clusters": 10, "fallback": None, "keep_k": True},
+        ),
+        (
+            "clustering.selection",
+            {"method": "elbow", "n_clusters": 2, "fallback": "fixed", "keep_k": False},
+        ),
+        (
+            "clustering.selection",
+            {"method": "elbow", "n_clusters": None, "fallback": "silhouette", "keep_k": True},
+        ),
+        (
+            "clustering.selection",
+            {"method": "consensus", "n_clusters": None, "fallback": None, "keep_k": True},
+        ),
+        ("clustering.continuity", 0),
+        ("promotion.evaluation_rows", "newest_period"),
+        ("promotion.evaluation_rows", 0.2),
+        ("promotion.allow_new_segments", True),
+        ("promotion.gates.minimum_rows", 1),
+        ("promotion.keep_versions", 5),
         ("labelling.names", {1: "Browsers", "2": "Buyers"}),
     ],
 )
@@ -127,7 +145,7 @@ def test_every_documented_setting_is_accepted(path: str, value: Any) -> None:
             1,
             (
                 "zzz: there is no such setting; known here: sessions_file, new_sessions_file, "
-                "recipe, recipes, columns, data_processing, clustering, labelling"
+                "recipe, recipes, columns, data_processing, clustering, promotion, labelling"
             ),
         ),
         (
@@ -166,7 +184,7 @@ def test_every_documented_setting_is_accepted(path: str, value: Any) -> None:
             3,
             (
                 "clustering.n_clusters: there is no such setting; "
-                "known here: sweep, selection, stability"
+                "known here: sweep, selection, stability, continuity"
             ),
         ),
         (

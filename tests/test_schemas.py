@@ -74,6 +74,7 @@ def right_tables() -> dict[str, pd.DataFrame]:
                 "segment_name": ["few", "many", "many"],
                 "distance": [0.0, 0.5, 2.0],
                 "margin": [gone, 0.0, 0.1],
+                "model_version": ["2026-01-31T05.00.00.000Z"] * 3,
             }
         ),
         "SegmentProfiles": pd.DataFrame(
@@ -145,6 +146,7 @@ def right_tables() -> dict[str, pd.DataFrame]:
                 "margin": [0.0, gone, gone],
                 "unusual": pd.array([False, None, True], dtype="boolean"),
                 "reason": ["", "pages: missing value", None],
+                "model_version": ["2026-01-31T05.00.00.000Z"] * 3,
             }
         ),
     }

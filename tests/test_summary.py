@@ -37,6 +37,7 @@ SCORED = pd.DataFrame(
         "margin": [0.1, None, 0.2, 0.3],
         "unusual": pd.array([False, None, False, True], dtype="boolean"),
         "reason": ["", "pages: missing value", "", ""],
+        "model_version": [RUN] * 4,
     }
 )
 QUALITY = {

@@ -186,7 +186,7 @@ def test_numbers_of_centres_never_cover_each_other() -> None:
 
 def test_the_elbow_states_who_chose_and_who_agrees() -> None:
     planted = plant(segments=3)
-    figure = choice.elbow(planted["elbow_curve"], planted["cluster_choice"])
+    figure = choice.elbow(planted["curve_in_use"], planted["choice_in_use"])
     assert title(figure) == (
         "Three segments, chosen by the elbow: 4 of 5 other criteria vote for 3; "
         "shuffled data bends at 4 in 3 of 5 trials"
@@ -206,7 +206,7 @@ def test_the_elbow_states_who_chose_and_who_agrees() -> None:
 
 def test_the_elbow_without_resamples_has_no_shuffled_curve() -> None:
     planted = plant(resamples=0)
-    figure = choice.elbow(planted["elbow_curve"], planted["cluster_choice"])
+    figure = choice.elbow(planted["curve_in_use"], planted["choice_in_use"])
     assert title(figure) == "Three segments, chosen by the elbow: 2 of 3 other criteria vote for 3"
     assert {one["name"] for one in traces(figure)} == {"these sessions", "vote"}
     silent = [note["text"] for note in layout(figure)["annotations"]]
@@ -215,7 +215,7 @@ def test_the_elbow_without_resamples_has_no_shuffled_curve() -> None:
 
 def test_stability_states_the_figures_and_who_does_better() -> None:
     planted = plant(segments=3)
-    curve, chosen = planted["elbow_curve"], planted["cluster_choice"]
+    curve, chosen = planted["curve_in_use"], planted["choice_in_use"]
     assert title(choice.stability(curve, chosen, planted["segment_profiles"])) == (
         "k = 3: 30 resamples agree by 0.98 on average and 0.90 at worst, more than for any other k"
     )
@@ -229,24 +229,24 @@ def test_stability_states_the_figures_and_who_does_better() -> None:
 @pytest.mark.parametrize("other", [0.971, 0.98, 0.9899])
 def test_what_is_as_reproducible_is_no_better_and_no_worse(other: float) -> None:
     planted = plant(segments=3)
-    curve = planted["elbow_curve"]
+    curve = planted["curve_in_use"]
     curve.loc[curve["k"] == 2, "stability_mean"] = other
-    figure = choice.stability(curve, planted["cluster_choice"], planted["segment_profiles"])
+    figure = choice.stability(curve, planted["choice_in_use"], planted["segment_profiles"])
     assert title(figure).endswith("and 0.90 at worst; no other k is more reproducible")
 
 
 def test_stability_that_was_not_measured_is_no_certainty() -> None:
     planted = plant()
-    curve = planted["elbow_curve"]
+    curve = planted["curve_in_use"]
     curve.loc[curve["k"] == 3, ["stability_mean", "stability_min"]] = np.nan
-    figure = choice.stability(curve, planted["cluster_choice"], planted["segment_profiles"])
+    figure = choice.stability(curve, planted["choice_in_use"], planted["segment_profiles"])
     assert title(figure) == ("k = 3: not measured, as the sample of the resamples lacks a segment")
 
 
 def test_a_consensus_is_no_agreement_of_all() -> None:
     planted = plant(segments=3)
-    chosen = planted["cluster_choice"] | {"method": "consensus"}
-    assert title(choice.elbow(planted["elbow_curve"], chosen)).startswith(
+    chosen = planted["choice_in_use"] | {"method": "consensus"}
+    assert title(choice.elbow(planted["curve_in_use"], chosen)).startswith(
         "Three segments, chosen by the largest weighted vote (stability and prediction strength "
         "count twice): 5 of 6 criteria vote for 3"
     )
@@ -510,7 +510,7 @@ def test_what_is_missing_is_said_and_which_setting_turns_it_on(
     assert setting in how
 
 
-STABILITY = ("elbow_curve", "cluster_choice", "segment_profiles")
+STABILITY = ("curve_in_use", "choice_in_use", "segment_profiles")
 
 
 def _no_period() -> pd.DataFrame:
@@ -533,7 +533,7 @@ def test_one_segment_is_shown_and_nothing_is_claimed() -> None:
     assert title(segments.profile_map(profiles)) == (
         "One segment: nothing that it could stand out from"
     )
-    figure = choice.stability(planted["elbow_curve"], planted["cluster_choice"], profiles)
+    figure = choice.stability(planted["curve_in_use"], planted["choice_in_use"], profiles)
     assert title(figure) == "One segment: the same in each of 30 resamples by definition"
     drawn = segments.sessions_map(planted["scaled_features"], planted["session_segments"])
     assert "of the one segment" in title(drawn)

@@ -80,12 +80,63 @@ def plant(  # noqa: PLR0913 (one argument a thing that can differ)
         ),
         "segment_profiles": _profiles(labelled, valid, features, resamples=resamples),
         "typical_sessions": _typical(labelled, valid, features),
-        "elbow_curve": _curve(segments, resamples),
-        "cluster_choice": _choice(segments, resamples),
-        "training_metrics": {"model": "0123456789abcdef", "k": segments, "sessions": sessions},
+        "curve_in_use": _curve(segments, resamples),
+        "choice_in_use": _choice(segments, resamples),
+        "champion": CHAMPION,
+        "promotion_report": promotion(segments, sessions),
         "data_quality": _quality(sessions, rejected, features),
         "params:columns": columns,
         "params:recipe": "base",
+    }
+
+
+CHAMPION = {
+    "version": "2026-01-31T05.00.00.000Z",
+    "model": "0123456789abcdef",
+    "since": "2026-01-31T05:00:10+00:00",
+    "how": "promoted",
+    "why": "It passed all gates.",
+    "history": [],
+}
+
+
+def promotion(segments: int, sessions: int) -> dict[str, Any]:
+    """Return a report on a model that took over from one much like it."""
+    gates = [
+        ("minimum_rows", float(sessions), 100.0, True),
+        ("adjusted_rand", 0.93, 0.8, True),
+    ]
+    measured = {
+        "k": segments,
+        "sse": 503.44,
+        "silhouette": 0.375 if segments > 1 else None,
+        "smallest_share": 0.07,
+        "outlier_share": 0.001,
+        "shares": {str(one): 1 / segments for one in range(1, segments + 1)},
+        "outcome_spread": {"highest": 1, "lowest": 2, "spread": 0.2, "low": 0.19, "high": 0.21},
+        "jaccard": {},
+        "minimum_jaccard": None,
+    }
+    return {
+        "evaluation": {"rows": sessions, "in_sample": True, "in_words": "all sessions (in-sample)"},
+        "candidate": CHAMPION["version"],
+        "champion": "2026-01-30T05.00.00.000Z",
+        "decision": "promoted",
+        "in_words": f"Model {CHAMPION['version']} passed all 2 gates and is in use.",
+        "gates": [
+            {"gate": name, "figure": figure, "limit": limit, "passed": passed, "in_words": "so"}
+            for name, figure, limit, passed in gates
+        ],
+        "models": {"candidate": measured, "champion": measured | {"distance_rise": 0.01}},
+        "between": {
+            "adjusted_rand": 0.93,
+            "changed": 0.0125,
+            "changed_low": 0.01,
+            "changed_high": 0.015,
+            "moved": [
+                {"segment": 1, "feature": "Pages", "shift": -0.031, "before": 9.5, "after": 8.25}
+            ],
+        },
     }
 
 

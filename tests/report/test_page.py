@@ -174,7 +174,7 @@ def test_every_chart_and_table_names_its_file(results: dict[str, Any]) -> None:
     for table in tables:
         [named] = re.findall(r'class="origin">(\w+), <code>(.*?)</code>', table)
         assert sources.PATHS[named[0]] == named[1]
-    for dataset in ("cluster_choice", "training_metrics"):
+    for dataset in ("choice_in_use", "champion", "promotion_report"):
         assert f"{dataset}, <code>{sources.PATHS[dataset]}</code>" in results["report"]
 
 
@@ -219,7 +219,7 @@ def test_names_from_data_are_text_everywhere() -> None:
         periods=HOSTILE,
         rejected=5,
     )
-    planted["cluster_choice"] |= {
+    planted["choice_in_use"] |= {
         "verdict": "<b>verdict</b>",
         "warnings": [{"kind": "x", "about": "y", "message": "<b>warning</b>"}],
     }
@@ -308,11 +308,11 @@ def test_periods_without_sessions_are_not_said_to_be_in_the_file() -> None:
 
 
 def test_votes_are_told_with_those_on_shuffled_columns() -> None:
-    elbow, silhouette, *_, strength = tables.votes(plant()["cluster_choice"]).rows
+    elbow, silhouette, *_, strength = tables.votes(plant()["choice_in_use"]).rows
     assert [cell.shown for cell in elbow] == ["Elbow", "3", f"4, 4, 4, {NONE}, 5"]
     assert [cell.shown for cell in silhouette] == ["Silhouette", "3", "2, 2, 2, 3, 2"]
     assert [cell.shown for cell in strength] == ["Prediction strength", "3", NONE]
-    off = tables.votes(plant(resamples=0)["cluster_choice"]).rows
+    off = tables.votes(plant(resamples=0)["choice_in_use"]).rows
     assert {row[2].shown for row in off} == {NONE}
 
 
@@ -451,8 +451,8 @@ def test_rules_are_told_to_overlap(outline: Outline) -> None:
 
 def test_warnings_are_part_of_the_trust() -> None:
     planted = plant()
-    choice = planted["cluster_choice"] | {"warnings": [{}] * 2}
-    answer = can_i_trust_it(choice, planted["elbow_curve"], planted["segment_profiles"])
+    choice = planted["choice_in_use"] | {"warnings": [{}] * 2}
+    answer = can_i_trust_it(choice, planted["curve_in_use"], planted["segment_profiles"])
     assert answer.figure == "0.98"
     assert answer.sentences[-1] == "Two warnings: see the choice of k."
 
@@ -483,8 +483,8 @@ def test_the_trust_begins_in_plain_words(
     mean: float, known: list[float], natural: list[int] | None, told: str
 ) -> None:
     planted = plant(segments=2)
-    curve = planted["elbow_curve"].assign(stability_mean=mean, stability_min=mean)
-    choice = planted["cluster_choice"] | {
+    curve = planted["curve_in_use"].assign(stability_mean=mean, stability_min=mean)
+    choice = planted["choice_in_use"] | {
         "natural_counts": natural,
         "natural_at_k": natural and 3 in natural if natural != [] else False,
     }

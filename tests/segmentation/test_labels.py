@@ -5,6 +5,7 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 import pandas as pd
+import planted_models
 import pytest
 
 from user_activity_trends.errors import ModelMismatchError
@@ -25,14 +26,7 @@ def trained(n_clusters: int = 2) -> SegmentationModel:
 
 def named(model: SegmentationModel, limit: float = 0.5) -> dict[str, Any]:
     small, large = model.predict(pd.DataFrame({"x": [0.0, 10.0], "y": [1.0, 9.0]}))
-    return {
-        "model": fingerprint(model),
-        "distance_limit": limit,
-        "segments": [
-            {"cluster": int(large), "segment": 1, "segment_name": "busy"},
-            {"cluster": int(small), "segment": 2, "segment_name": "quiet"},
-        ],
-    }
+    return planted_models.identities(model, [(large, "busy"), (small, "quiet")], limit)
 
 
 def new_sessions() -> pd.DataFrame:
@@ -124,5 +118,5 @@ def test_the_input_stays_as_it_was() -> None:
 
 
 def test_damaged_identities_are_refused() -> None:
-    with pytest.raises(ModelMismatchError, match="2 of its values are not as they must be"):
+    with pytest.raises(ModelMismatchError, match="3 of its values are not as they must be"):
         label(None, {"model": "x"}, pd.DataFrame())  # type: ignore[arg-type]

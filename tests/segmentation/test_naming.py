@@ -5,7 +5,8 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given as drawn
+from hypothesis import settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -13,9 +14,10 @@ from user_activity_trends.segmentation.naming import (
     NamesParams,
     Segment,
     SegmentIdentities,
-    identify,
     name_all,
+    name_clusters,
     readable,
+    settle_names,
 )
 
 Standing = list[dict[str, float]]
@@ -78,7 +80,7 @@ def test_names_grow_until_they_differ(standing: Standing, names: list[str]) -> N
 
 
 @settings(deadline=None, derandomize=True, max_examples=200)
-@given(
+@drawn(
     st.lists(
         st.dictionaries(
             st.sampled_from(["PageValues", "page_values", "a", "b", "c", "a (2)"]),
@@ -113,80 +115,72 @@ def planted() -> tuple[np.ndarray, pd.DataFrame]:
     return clusters, scaled
 
 
-def test_the_largest_segment_is_number_one() -> None:
+def test_the_largest_cluster_comes_first() -> None:
     clusters, scaled = planted()
 
-    found = identify("abc", clusters, np.arange(10.0), scaled, {})
+    found = name_clusters("abc", clusters, np.arange(10.0), scaled)
 
     assert found.model == "abc"
-    assert [(one.segment, one.cluster, one.segment_name) for one in found.segments] == [
+    assert [(one.cluster, one.sessions, one.name) for one in found.clusters] == [
         # Standard deviations from the mean: -0.65 and -0.5, 1.53 and -0.5, -0.65 and 2.
-        (1, 1, "Low page views, low stay"),
-        (2, 2, "Very high page views, low stay"),
-        (3, 0, "Very high stay, low page views"),
+        (1, 5, "Low page views, low stay"),
+        (2, 3, "Very high page views, low stay"),
+        (0, 2, "Very high stay, low page views"),
     ]
 
 
-def test_of_segments_of_equal_size_the_lower_cluster_comes_first() -> None:
+def test_of_clusters_of_equal_size_the_lower_comes_first() -> None:
     clusters = np.array([2, 2, 0, 0, 1, 1, 1, 3, 3])
     scaled = pd.DataFrame({"a": np.arange(9.0)})
 
-    found = identify("abc", clusters, np.zeros(9), scaled, {})
+    found = name_clusters("abc", clusters, np.zeros(9), scaled)
 
-    assert [one.cluster for one in found.segments] == [1, 0, 2, 3]
-    assert [one.segment for one in found.segments] == [1, 2, 3, 4]
+    assert [one.cluster for one in found.clusters] == [1, 0, 2, 3]
 
 
 def test_a_session_is_unusual_beyond_what_all_but_one_in_a_thousand_reach() -> None:
     distances = np.arange(2_001.0)
     scaled = pd.DataFrame({"a": np.zeros(2_001)})
 
-    found = identify("abc", np.zeros(2_001, dtype=np.intp), distances, scaled, {})
+    found = name_clusters("abc", np.zeros(2_001, dtype=np.intp), distances, scaled)
 
     assert found.distance_limit == pytest.approx(1_998)
-    assert [one.segment_name for one in found.segments] == ["Average in everything"]
+    assert [one.name for one in found.clusters] == ["Average in everything"]
 
 
-def test_a_configured_name_takes_the_place_of_the_automatic_one() -> None:
-    clusters, scaled = planted()
-
-    found = identify("abc", clusters, np.zeros(10), scaled, {2: "Buyers", 9: "nobody"})
-
-    assert [one.segment_name for one in found.segments] == [
-        "Low page views, low stay",
-        "Buyers",
-        "Very high stay, low page views",
-    ]
+AUTOMATIC = {1: "Low", 2: "High", 3: "Odd"}
 
 
-def test_a_configured_name_that_is_anothers_automatic_name_leaves_names_that_differ() -> None:
-    clusters, scaled = planted()
-
-    found = identify("abc", clusters, np.zeros(10), scaled, {1: "Very high page views, low stay"})
-
-    names = [one.segment_name for one in found.segments]
-    assert names[0] == "Very high page views, low stay"
-    assert len(set(names)) == 3, names
-
-
-def test_a_number_put_behind_an_automatic_name_is_not_a_configured_name_either() -> None:
-    clusters, scaled = planted()
-    automatic = "Very high stay, low page views"
-
-    found = identify("abc", clusters, np.zeros(10), scaled, {1: automatic, 2: f"{automatic} (3)"})
-
-    names = [one.segment_name for one in found.segments]
-    assert len(set(names)) == 3, names
+@pytest.mark.parametrize(
+    ("earlier", "given", "names"),
+    [
+        ({}, {}, ["Low", "High", "Odd"]),
+        ({}, {2: "Buyers", 9: "nobody"}, ["Low", "Buyers", "Odd"]),
+        ({2: "Fans"}, {}, ["Low", "Fans", "Odd"]),
+        ({2: "Fans"}, {2: "Buyers"}, ["Low", "Buyers", "Odd"]),
+        # A new segment whose automatic name an earlier one has must take another.
+        ({2: "Odd"}, {}, ["Low", "Odd", "Odd (3)"]),
+        ({1: "High"}, {}, ["High", "High (2)", "Odd"]),
+        ({1: "High"}, {2: "High"}, ["High (1)", "High", "Odd"]),
+        ({}, {1: "Odd", 2: "Odd (3)"}, ["Odd", "Odd (3)", "Odd (3) (3)"]),
+    ],
+)
+def test_each_segment_has_one_name_and_no_other_has_it(
+    earlier: dict[int, str], given: dict[int, str], names: list[str]
+) -> None:
+    assert list(settle_names(AUTOMATIC, earlier, given).values()) == names
 
 
 def identities() -> SegmentIdentities:
+    colour = {"colour": "#0072B2", "origin": "first", "came_from": ()}
     return SegmentIdentities(
         model="abc",
+        based_on=None,
         distance_limit=1.5,
         segments=(
-            Segment(cluster=2, segment=1, segment_name="one"),
-            Segment(cluster=0, segment=2, segment_name="two"),
-            Segment(cluster=1, segment=3, segment_name="three"),
+            Segment(cluster=2, segment=1, segment_name="one", **colour),
+            Segment(cluster=0, segment=2, segment_name="two", **colour),
+            Segment(cluster=1, segment=3, segment_name="three", **colour),
         ),
     )
 

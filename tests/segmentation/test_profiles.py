@@ -159,32 +159,18 @@ def test_a_feature_with_one_value_stands_nowhere() -> None:
 
 # --- stability ---------------------------------------------------------------------------------
 
-CHOICE = {
-    "k": 2,
-    "scores": [{"k": 1, "jaccard": [1.0]}, {"k": 2, "jaccard": [0.9, 0.4]}, {"k": 3}],
-}
+
+def test_stability_is_looked_up_by_id() -> None:
+    choice = {"stability": {"2": 0.4, "7": 0.9}}
+
+    assert stability_of(pd.Series([7, 2]), choice) == [0.9, 0.4]
 
 
-def test_stability_is_that_of_the_chosen_number_of_segments() -> None:
-    assert stability_of(pd.Series([1, 2]), CHOICE) == [0.9, 0.4]
-    assert stability_of(pd.Series([2]), CHOICE) == [0.4]
+@pytest.mark.parametrize("known", [{}, {"3": 0.9}, {"1": None, "2": None}])
+def test_where_nothing_was_resampled_stability_is_missing(known: dict[str, Any]) -> None:
+    found = stability_of(pd.Series([1, 2]), {"stability": known})
 
-
-@pytest.mark.parametrize(
-    "choice",
-    [
-        {"k": 2},
-        {"k": 2, "scores": []},
-        {"k": 2, "scores": [{"k": 3, "jaccard": [0.9, 0.8, 0.7]}]},
-        {"k": 2, "scores": [{"k": 2}]},
-        {"k": 2, "scores": [{"k": 2, "jaccard": None}]},
-        {"k": 2, "scores": [{"k": 2, "jaccard": []}]},
-        {"k": 2, "scores": [{"k": 2, "jaccard": [0.9, 0.8, 0.7]}]},
-        {"k": 2, "scores": [{"k": 2, "jaccard": [None, None]}]},
-    ],
-)
-def test_where_nothing_was_resampled_stability_is_missing(choice: dict[str, Any]) -> None:
-    assert all(math.isnan(one) for one in stability_of(pd.Series([1, 2]), choice))
+    assert all(math.isnan(one) for one in found)
 
 
 # --- typical sessions --------------------------------------------------------------------------

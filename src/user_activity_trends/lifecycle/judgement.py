@@ -59,7 +59,12 @@ def judge(  # noqa: PLR0913 (two models, the sessions, and how to judge)
         jaccard = comparison.stability(one, resamples, random_state, tolerance)
         known = [value for value in jaccard.values() if value is not None]
         told |= {"jaccard": jaccard, "minimum_jaccard": min(known, default=None)}
-    between = comparison.between(seen[0], seen[1]) if len(seen) > 1 else None
+    between = None
+    if len(seen) > 1:
+        between = comparison.between(seen[0], seen[1])
+        usual = predecessor.mean_square
+        now = float((seen[1].distance ** 2).mean())
+        measured[1]["distance_rise"] = now / usual - 1 if usual else None
     judged = gates.judge(
         limits,
         measured[0],

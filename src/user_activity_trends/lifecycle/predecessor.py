@@ -18,6 +18,8 @@ class Predecessor(BaseModel):
     """The model to go on from; None if there is none, or none that the new one follows."""
     rows: int | None
     """Sessions that it was trained on."""
+    mean_square: float | None
+    """Mean squared distance of these to their centroids, in its scaled units."""
     only_a_sample: bool
     """Whether the new sessions are the embedded sample, but those of the model in use are not."""
 
@@ -34,13 +36,22 @@ def follow(reigning: ReigningChampion, *, sample: bool) -> Predecessor:
         do with that of the sample, and is judged as the first of all.
     """
     if reigning.champion is None or reigning.scorer is None or reigning.record is None:
-        return Predecessor(champion=None, scorer=None, rows=None, only_a_sample=False)
+        return Predecessor(
+            champion=None, scorer=None, rows=None, mean_square=None, only_a_sample=False
+        )
     of_sample = reigning.record.data.sample
     if of_sample and not sample:
-        return Predecessor(champion=reigning.champion, scorer=None, rows=None, only_a_sample=False)
+        return Predecessor(
+            champion=reigning.champion,
+            scorer=None,
+            rows=None,
+            mean_square=None,
+            only_a_sample=False,
+        )
     return Predecessor(
         champion=reigning.champion,
         scorer=reigning.scorer,
         rows=reigning.record.data.rows,
+        mean_square=reigning.record.metrics["sse"] / reigning.record.data.rows,
         only_a_sample=sample and not of_sample,
     )

@@ -205,7 +205,8 @@ def _most(own: NDArray[np.int64], rows: NDArray[np.int64], row: int) -> bool:
 
 
 def _fate(segment: int, into: tuple[int, ...], matches: Sequence[Match]) -> Fate:
-    if any(segment in matches[one].came_from and len(matches[one].came_from) > 1 for one in into):
+    joined = (matches[one] for one in into if matches[one].origin in {"kept", "merged"})
+    if any(segment in one.came_from for one in joined):
         return "merged"
     if len(into) > 1 and all(matches[one].came_from == (segment,) for one in into):
         return "split"

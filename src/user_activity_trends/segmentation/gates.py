@@ -18,6 +18,7 @@ class GatesParams(BaseModel):
     minimum_rows: int = Field(ge=1)
     minimum_rows_share: float = Field(ge=0)
     outlier_share: float = Field(ge=0, le=1)
+    distance_rise: float = Field(ge=0)
     rejected_share: float = Field(ge=0, le=1)
 
 
@@ -117,6 +118,20 @@ def judge(  # noqa: PLR0913 (two models, how far they agree, and the limits)
             passed=outliers <= limits.outlier_share,
             in_words=f"{outliers:.2%} of the sessions are unusual to the model in use, and at most "
             f"{limits.outlier_share:.2%} are allowed",
+        )
+    )
+    rise = champion["distance_rise"]
+    found.append(
+        Gate(
+            gate="distance_rise",
+            figure=rise,
+            limit=limits.distance_rise,
+            passed=rise is None or rise <= limits.distance_rise,
+            in_words="the model in use left no distance between sessions and centres"
+            if rise is None
+            else f"the sessions lie {rise:+.1%} farther from the centres in use than those that it "
+            f"was trained on (mean squared distance), and at most {limits.distance_rise:+.0%} is "
+            "allowed",
         )
     )
     one, other = candidate["silhouette"], champion["silhouette"]

@@ -6,12 +6,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import planted_models
 import pytest
 from pydantic import ValidationError
 from sklearn.cluster import KMeans
 from sklearn.metrics import davies_bouldin_score, silhouette_score
 
 from user_activity_trends.errors import DegenerateDataError, NoElbowError
+from user_activity_trends.lifecycle.context import RunContext
+from user_activity_trends.lifecycle.in_use import ReigningChampion
+from user_activity_trends.lifecycle.predecessor import follow
+from user_activity_trends.lifecycle.record import Git, ModelRecord, fingerprint_table
 from user_activity_trends.pipelines.clustering import nodes
 from user_activity_trends.pipelines.clustering.params import (
     ClusteringParams,
@@ -20,17 +25,27 @@ from user_activity_trends.pipelines.clustering.params import (
     SweepParams,
 )
 from user_activity_trends.segmentation.evidence import Evidence
-from user_activity_trends.segmentation.model import centroids, fingerprint
-from user_activity_trends.segmentation.naming import NamesParams
+from user_activity_trends.segmentation.labels import label
+from user_activity_trends.segmentation.model import centroids, fingerprint, is_continued
+from user_activity_trends.segmentation.naming import NamesParams, SegmentIdentities
+from user_activity_trends.segmentation.scaling import FeatureScaler
+from user_activity_trends.segmentation.scorer import SegmentScorer
 from user_activity_trends.sessions.columns import ColumnsParams
 
 SWEEP = SweepParams(k_min=1, k_max=8, restarts=4, random_state=42)
 TESTING, UNTESTED = StabilityParams(resamples=3), StabilityParams(resamples=0)
 COLUMNS = ColumnsParams(outcome="bought", period="month")
-ELBOW = SelectionParams(method="elbow", n_clusters=None, fallback=None)
+ELBOW = SelectionParams(method="elbow", n_clusters=None, fallback=None, keep_k=True)
 REAL = [1837.24, 684.91, 503.44, 371.74, 318.91, 287.45, 266.91, 247.34, 231.57, 217.49]
 """The curve of the original recipe on the real data."""
 
+CONTEXT = RunContext(
+    version="2026-02-28T05.00.00.000Z",
+    started="2026-02-28T05:00:00+00:00",
+    packages={"kedro": "1"},
+    git=Git(revision="abc", changed=False),
+)
+NOTHING_IN_USE = follow(ReigningChampion(), sample=False).model_dump(mode="json")
 SIZES = (25, 60, 40)
 GROUPS = np.repeat([0, 1, 2], SIZES)
 
@@ -122,6 +137,7 @@ def select(
     known: dict[str, Any] | None = None,
     sessions: pd.DataFrame | None = None,
     columns: ColumnsParams = COLUMNS,
+    followed: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     return nodes.select_cluster_count(
         swept,
@@ -130,11 +146,20 @@ def select(
         columns,
         SWEEP,
         selecting,
+        feature_scaler(),
+        followed or NOTHING_IN_USE,
     )
 
 
 def trained(k: int = 3) -> Any:
-    return nodes.train_model(scaled_features(), feature_scaler(), {"k": k}, SWEEP)
+    return train(scaled_features(), {"k": k})
+
+
+def train(
+    table: pd.DataFrame, choice: dict[str, Any], followed: dict[str, Any] | None = None
+) -> Any:
+    following = followed or NOTHING_IN_USE
+    return nodes.train_model(table, feature_scaler(), choice, SWEEP, 0.05, following)
 
 
 def test_the_sweep_measures_the_features_and_not_the_ids() -> None:
@@ -301,7 +326,7 @@ def test_segments_that_are_no_clearer_than_references_are_no_natural_groups() ->
 
 
 def test_groups_at_another_k_are_told_from_groups_at_the_chosen_one() -> None:
-    fixed = SelectionParams(method="fixed", n_clusters=5, fallback=None)
+    fixed = SelectionParams(method="fixed", n_clusters=5, fallback=None, keep_k=True)
 
     found = select(curve(REAL, tested=True), fixed, evidence(tested=True))
 
@@ -398,7 +423,7 @@ def test_the_setting_decides_how_k_is_chosen(
     straight = selecting["fallback"] is not None
     swept = curve([100.0, 90, 80, 70, 60] if straight else REAL)
 
-    found = select(swept, SelectionParams(**selecting))
+    found = select(swept, SelectionParams(**selecting, keep_k=True))
 
     assert (found["k"], found["method"]) == (k, method)
     assert ("fallback" in found["verdict"]) == straight
@@ -430,20 +455,18 @@ def test_the_model_takes_raw_features() -> None:
     assert sorted(np.bincount(found)) == sorted(SIZES)
 
 
-def test_segments_are_numbered_by_size_and_named() -> None:
+def test_clusters_are_ordered_by_size_and_named() -> None:
     model, table = trained(), scaled_features()
 
-    found = nodes.name_segments(model, table, NamesParams({}))
+    found = nodes.name_segments(model, table)
 
     cluster = model.predict(table[["PageViews", "stay"]] * 10)
     order = [int(cluster[group == GROUPS][0]) for group in (1, 2, 0)]
     assert found["model"] == fingerprint(model)
-    assert [(one["segment"], one["cluster"]) for one in found["segments"]] == [
-        (1, order[0]),
-        (2, order[1]),
-        (3, order[2]),
-    ]
-    assert [one["segment_name"] for one in found["segments"]] == [
+    assert [(one["cluster"], one["sessions"]) for one in found["clusters"]] == list(
+        zip(order, sorted(SIZES, reverse=True), strict=True)
+    )
+    assert [one["name"] for one in found["clusters"]] == [
         "High page views, low stay",
         "High stay, low page views",
         "Low page views, low stay",
@@ -454,23 +477,178 @@ def test_segments_are_numbered_by_size_and_named() -> None:
 def test_the_distance_limit_is_a_quantile_of_the_training_distances() -> None:
     model, table = trained(), scaled_features()
 
-    found = nodes.name_segments(model, table, NamesParams({}))
+    found = nodes.name_segments(model, table)
 
     points = table[["PageViews", "stay"]].to_numpy()
     every = np.linalg.norm(points[:, None] - centroids(model)[None], axis=2).min(axis=1)
     assert found["distance_limit"] == pytest.approx(np.quantile(every, 0.999), rel=1e-12)
 
 
-def test_a_configured_name_is_used_and_one_for_no_segment_is_left_out() -> None:
-    found = nodes.name_segments(
-        trained(), scaled_features(), NamesParams({1: "Browsers", 4: "nobody"})
+def align(
+    model: Any,
+    table: pd.DataFrame,
+    names: dict[int, str],
+    followed: dict[str, Any] | None = None,
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    raw = table.assign(PageViews=table["PageViews"] * 10, stay=table["stay"] * 10)
+    return nodes.align_segments(
+        model,
+        nodes.name_segments(model, table),
+        table,
+        raw,
+        followed or NOTHING_IN_USE,
+        {"steps": []},
+        CONTEXT,
+        NamesParams(names),
     )
 
+
+def test_segments_of_a_first_model_are_numbered_by_size_and_named() -> None:
+    model, table = trained(), scaled_features()
+
+    found, lineage = align(model, table, {1: "Browsers"})
+
+    cluster = model.predict(table[["PageViews", "stay"]] * 10)
+    order = [int(cluster[group == GROUPS][0]) for group in (1, 2, 0)]
+    assert [
+        (one["segment"], one["cluster"], one["colour"], one["origin"]) for one in found["segments"]
+    ] == [
+        (1, order[0], "#0072B2", "first"),
+        (2, order[1], "#D55E00", "first"),
+        (3, order[2], "#009D61", "first"),
+    ]
     assert [one["segment_name"] for one in found["segments"]] == [
         "Browsers",
         "High stay, low page views",
         "Low page views, low stay",
     ]
+    assert found["model"] == fingerprint(model)
+    (step,) = lineage["steps"]
+    assert (step["version"], step["based_on"]) == (CONTEXT.version, None)
+    assert [one["share"] for one in step["segments"]] == [
+        size / sum(SIZES) for size in sorted(SIZES, reverse=True)
+    ]
+    assert json.loads(json.dumps([found, lineage])) == [found, lineage]
+
+
+def test_a_name_for_no_segment_is_told_of(caplog: pytest.LogCaptureFixture) -> None:
+    align(trained(), scaled_features(), {4: "nobody"})
+
+    (told,) = [one.getMessage() for one in caplog.records if one.levelname == "WARNING"]
+    assert told.endswith("segments that do not exist: 4")
+
+
+def following(k: int = 3, *, sample: bool = False) -> dict[str, Any]:
+    """Put a model of the planted groups in use, whose segments are 5, 7, 9, the smallest first."""
+    model, table = trained(k), scaled_features()
+    sizes = np.bincount(model.predict(table[["PageViews", "stay"]] * 10))
+    named = [(cluster, f"Called {place}") for place, cluster in enumerate(np.argsort(sizes))]
+    known = planted_models.identities(model, named, 0.2)
+    for place, one in enumerate(known["segments"]):
+        one["segment"] = 5 + 2 * place
+    scorer = SegmentScorer.build(
+        planted_models.VERSION,
+        FeatureScaler.model_validate(feature_scaler()),
+        centroids(model),
+        SegmentIdentities.model_validate(known),
+    )
+    champion = planted_models.champion(fingerprint(model))
+    record = planted_models.record(fingerprint(model), sample=sample, rows=len(table))
+    reigning = ReigningChampion(champion, scorer, record)
+    return follow(reigning, sample=False).model_dump(mode="json")
+
+
+def test_the_k_of_the_model_in_use_is_kept() -> None:
+    found = select(curve(REAL), followed=following(4))
+
+    assert (found["k"], found["method"], found["votes"]["elbow"]) == (4, "champion", 3)
+    assert "k = 4: the model in use has as many segments" in found["verdict"]
+    assert "elbow 3" in found["verdict"]
+
+
+@pytest.mark.parametrize(
+    ("selecting", "followed"),
+    [
+        ({"keep_k": False}, following(4)),
+        ({"method": "fixed", "n_clusters": 3}, following(4)),
+        ({}, following(4, sample=True)),
+    ],
+)
+def test_k_is_chosen_anew_if_asked_or_if_the_model_in_use_is_of_the_sample(
+    selecting: dict[str, Any], followed: dict[str, Any]
+) -> None:
+    found = select(curve(REAL), ELBOW.model_copy(update=selecting), followed=followed)
+
+    assert found["k"] == 3
+
+
+def test_segments_that_are_found_again_keep_id_name_and_colour() -> None:
+    followed, table = following(), scaled_features().iloc[::-1].reset_index(drop=True)
+    model = train(table, {"k": 3}, followed)
+
+    found, lineage = align(model, table, {}, followed)
+
+    assert is_continued(model)
+    cluster = model.predict(table[["PageViews", "stay"]] * 10)
+    segment = {one["cluster"]: one["segment"] for one in found["segments"]}
+    by_group = {5: 25, 7: 40, 9: 60}
+    assert {segment[one]: int((cluster == one).sum()) for one in segment} == by_group
+    assert [(one["segment_name"], one["colour"]) for one in found["segments"]] == [
+        ("Called 0", "#A5481B"),
+        ("Called 1", "#F7465A"),
+        ("Called 2", "#0072B2"),
+    ]
+    assert {one["origin"] for one in found["segments"]} == {"kept"}
+    assert lineage["steps"][0]["retired"] == []
+
+
+def test_the_scorer_labels_as_the_model_does() -> None:
+    model, table = trained(), scaled_features()
+    raw = table.assign(PageViews=table["PageViews"] * 10, stay=table["stay"] * 10)
+    known, _ = align(model, table, {})
+
+    scorer = SegmentScorer.model_validate(
+        json.loads(json.dumps(nodes.export_scorer(model, feature_scaler(), known, CONTEXT)))
+    )
+
+    expected = label(model, known, raw)
+    found = scorer.score(raw)
+    assert scorer.segment_of[found.cluster].tolist() == expected["segment"].tolist()
+    np.testing.assert_allclose(found.distance, expected["distance"], rtol=0, atol=1e-9)
+    assert (scorer.version, scorer.model) == (CONTEXT.version, fingerprint(model))
+
+
+def test_the_record_says_what_the_model_was_made_of() -> None:
+    model, table = trained(), scaled_features()
+    raw = table.assign(PageViews=table["PageViews"] * 10, stay=table["stay"] * 10)
+    known, _ = align(model, table, {})
+
+    found = nodes.record_model(
+        segmentation_model=model,
+        segment_identities=known,
+        training_metrics={"k": 3, "sse": 1.25},
+        cluster_choice={"k": 3},
+        elbow_curve=curve(REAL),
+        scaled_features=table.iloc[:100],
+        session_features=raw,
+        data_quality={"file": "/x/data/01_raw/sample_sessions.csv"},
+        feature_scaler=feature_scaler(),
+        parameters={"recipe": "base"},
+        recipe="base",
+        run_context=CONTEXT,
+    )
+
+    record = ModelRecord.model_validate(json.loads(json.dumps(found, allow_nan=False)))
+    assert (record.version, record.trained) == (CONTEXT.version, CONTEXT.started)
+    assert (record.model, record.continued, record.based_on) == (fingerprint(model), False, None)
+    assert (record.data.rows, record.data.columns) == (100, ("PageViews", "stay"))
+    assert record.data.sample
+    same = fingerprint_table(raw.iloc[:100][["PageViews", "stay"]])
+    other = fingerprint_table(raw.iloc[:100][["stay", "PageViews"]])
+    assert record.data.sha256 == same != other
+    assert record.scores[0]["silhouette"] is None
+    assert [one["sse"] for one in record.scores] == REAL
+    assert (record.git.revision, record.packages) == ("abc", {"kedro": "1"})
 
 
 def test_the_metrics_are_those_of_scikit_learn() -> None:
@@ -502,12 +680,12 @@ def test_no_node_changes_its_inputs() -> None:
     table, scaler, choice = scaled_features(), feature_scaler(), {"k": 3}
     swept, known, sessions = curve(REAL), evidence(), valid_sessions()
     before = copy.deepcopy((table, scaler, choice, swept, known, sessions))
-    model = nodes.train_model(table, scaler, choice, SWEEP)
+    model = nodes.train_model(table, scaler, choice, SWEEP, 0.05, NOTHING_IN_USE)
     identity = fingerprint(model)
 
     nodes.sweep_cluster_counts(table, SWEEP, TESTING)
     select(swept, ELBOW, known, sessions)
-    nodes.name_segments(model, table, NamesParams({1: "x"}))
+    nodes.name_segments(model, table)
     nodes.evaluate_model(model, table, SWEEP)
 
     pd.testing.assert_frame_equal(table, before[0], check_exact=True)
@@ -519,7 +697,7 @@ def test_no_node_changes_its_inputs() -> None:
 
 
 SWEEPING = {"k_min": 1, "k_max": 10, "restarts": 10, "random_state": 42}
-SELECTING = {"method": "elbow", "n_clusters": None, "fallback": None}
+SELECTING = {"method": "elbow", "n_clusters": None, "fallback": None, "keep_k": True}
 RESAMPLING = {"resamples": 0}
 
 
@@ -547,7 +725,7 @@ def test_settings_that_cannot_work_are_refused(
     sweeping: dict[str, Any], selecting: dict[str, Any], message: str
 ) -> None:
     ClusteringParams.model_validate(
-        {"sweep": SWEEPING, "selection": SELECTING, "stability": RESAMPLING}
+        {"sweep": SWEEPING, "selection": SELECTING, "stability": RESAMPLING, "continuity": 0.05}
     )
 
     with pytest.raises(ValidationError, match=message):
@@ -556,6 +734,7 @@ def test_settings_that_cannot_work_are_refused(
                 "sweep": SWEEPING | sweeping,
                 "selection": SELECTING | selecting,
                 "stability": RESAMPLING,
+                "continuity": 0.05,
             }
         )
 
@@ -567,6 +746,7 @@ def test_a_fixed_k_at_the_ends_of_the_sweep_is_accepted(n_clusters: int) -> None
             "sweep": SWEEPING | {"k_min": 4, "k_max": 6},
             "selection": SELECTING | {"method": "fixed", "n_clusters": n_clusters},
             "stability": RESAMPLING,
+            "continuity": 0.05,
         }
     )
 
@@ -577,5 +757,5 @@ def test_a_fixed_k_at_the_ends_of_the_sweep_is_accepted(n_clusters: int) -> None
 def test_resamples_that_cannot_be_made_are_refused(wrong: dict[str, int]) -> None:
     with pytest.raises(ValidationError, match=r"stability\.resample"):
         ClusteringParams.model_validate(
-            {"sweep": SWEEPING, "selection": SELECTING, "stability": wrong}
+            {"sweep": SWEEPING, "selection": SELECTING, "stability": wrong, "continuity": 0}
         )

@@ -10,6 +10,9 @@ import yaml
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
 
+from user_activity_trends.lifecycle.context import RunContext
+from user_activity_trends.lifecycle.in_use import ReigningChampion
+from user_activity_trends.lifecycle.record import Git
 from user_activity_trends.pipelines.clustering import create_pipeline
 from user_activity_trends.pipelines.clustering.params import ClusteringParams, StabilityParams
 from user_activity_trends.pipelines.data_processing import nodes as processing
@@ -43,7 +46,12 @@ class KeptDataset(MemoryDataset):
         pass
 
 
-def run_stage(inputs: Tables, names: NamesParams = NAMES, resamples: int = 0) -> Tables:
+def run_stage(
+    inputs: Tables,
+    names: NamesParams = NAMES,
+    resamples: int = 0,
+    reigning: ReigningChampion | None = None,
+) -> Tables:
     """Run the stage with the configuration of ``conf/base``, and return all that it makes."""
     scaled = inputs["scaled_features"]
     given = {
@@ -55,7 +63,20 @@ def run_stage(inputs: Tables, names: NamesParams = NAMES, resamples: int = 0) ->
         "params:clustering.stability": StabilityParams(resamples=resamples),
         "params:clustering.sweep": CLUSTERING.sweep,
         "params:clustering.selection": CLUSTERING.selection,
+        "params:clustering.continuity": CLUSTERING.continuity,
         "params:labelling.names": names,
+        "params:recipe": "base",
+        "parameters": {"recipe": "base"},
+        "session_features": inputs.get("session_features", scaled),
+        "data_quality": {"file": "sessions.csv"},
+        "reigning_champion": reigning or ReigningChampion(),
+        "earlier_lineage": {"steps": []},
+        "run_context": RunContext(
+            version="2026-01-31T05.00.00.000Z",
+            started="2026-01-31T05:00:00+00:00",
+            packages={"kedro": "1"},
+            git=Git(revision=None, changed=None),
+        ),
     }
     catalog = DataCatalog({name: MemoryDataset(value) for name, value in given.items()})
     pipeline = create_pipeline()
@@ -74,7 +95,7 @@ def process(sessions: pd.DataFrame, recipe: str) -> Tables:
     rejected, _ = processing.validate_sessions(sessions, columns, RECIPES, recipe, share)
     valid = processing.check_rejected_share(sessions, rejected, columns, RECIPES, recipe, share)
     features = processing.select_features(valid, RECIPES, recipe)
-    scaled, scaler = processing.scale_features(features, RECIPES, recipe)
+    scaled, scaler = processing.scale_features(features, valid, columns, RECIPES, recipe, "all")
     return {
         "valid_sessions": valid,
         "session_features": features,
@@ -94,8 +115,12 @@ def test_nodes_are_in_one_namespace_and_datasets_in_none() -> None:
         "clustering.sweep_cluster_counts",
         "clustering.select_cluster_count",
         "clustering.train_model",
+        "clustering.find_predecessor",
         "clustering.name_segments",
+        "clustering.align_segments",
+        "clustering.export_scorer",
         "clustering.evaluate_model",
+        "clustering.record_model",
     }
     assert pipeline.inputs() == {
         "scaled_features",
@@ -105,15 +130,28 @@ def test_nodes_are_in_one_namespace_and_datasets_in_none() -> None:
         "params:clustering.stability",
         "params:clustering.sweep",
         "params:clustering.selection",
+        "params:clustering.continuity",
         "params:labelling.names",
+        "params:recipe",
+        "parameters",
+        "session_features",
+        "data_quality",
+        "reigning_champion",
+        "earlier_lineage",
+        "run_context",
     }
     assert pipeline.outputs() | pipeline.all_outputs() == {
         "elbow_curve",
         "cluster_evidence",
         "cluster_choice",
+        "predecessor",
         "segmentation_model",
+        "named_clusters",
         "segment_identities",
+        "segment_lineage",
+        "segment_scorer",
         "training_metrics",
+        "model_record",
     }
 
 
@@ -131,9 +169,17 @@ def test_planted_groups_become_segments_in_order_of_size(
     raw = np.expm1(scaled * np.log(11)) if recipe == "log" else scaled * 10
     features = pd.DataFrame(raw, columns=columns)
     features.insert(0, "session_id", np.arange(len(features))[::-1])
-    scaled_features, scaler = processing.scale_features(features, RECIPES, recipe)
+    scaled_features, scaler = processing.scale_features(
+        features, features, COLUMNS, RECIPES, recipe, "all"
+    )
 
-    made = run_stage({"scaled_features": scaled_features, "feature_scaler": scaler})
+    made = run_stage(
+        {
+            "scaled_features": scaled_features,
+            "feature_scaler": scaler,
+            "session_features": features,
+        }
+    )
 
     assert made["cluster_choice"]["k"] == len(sizes)
     assert made["elbow_curve"]["k"].to_list() == list(range(1, 11))

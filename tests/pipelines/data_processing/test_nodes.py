@@ -533,6 +533,28 @@ def test_constant_columns_are_dropped_with_a_warning(
 # --- scale_features -----------------------------------------------------------------------
 
 
+def _scale(
+    features: pd.DataFrame,
+    recipes: RecipesParams,
+    kept_out: Any = "all",
+    valid: pd.DataFrame | None = None,
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    sessions = features if valid is None else valid
+    return nodes.scale_features(features, sessions, COLUMNS, recipes, "base", kept_out)
+
+
+def test_the_newest_period_is_kept_out_of_training_and_of_scaling() -> None:
+    features = pd.DataFrame({"session_id": [*"abcdef"], "pages": [0.0, 4, 10, 90, 2, 80]})
+    valid = features.assign(month=["Jan", "Feb", "Jan", "Mar", "Feb", "Mar"])
+
+    scaled, numbers = _scale(features, _recipes(), "newest_period", valid)
+
+    assert scaled["session_id"].tolist() == [*"abce"]
+    assert scaled["pages"].tolist() == [0, 0.4, 1, 0.2]
+    assert numbers["features"][0]["scale"] == 10
+    assert len(features) == 6
+
+
 @pytest.mark.parametrize(
     ("scaler", "transform", "expected"),
     [
@@ -546,7 +568,7 @@ def test_features_are_scaled_as_the_recipe_says(scaler: str, transform: str, exp
     features = pd.DataFrame({"session_id": [*"abcde"], "pages": [0.0, 1, 2, 3, 10]})
     recipes = _recipes(scaler=scaler, transform=transform)
 
-    scaled, numbers = nodes.scale_features(features, recipes, "base")
+    scaled, numbers = _scale(features, recipes)
 
     assert scaled["session_id"].tolist() == [*"abcde"]
     np.testing.assert_allclose(scaled["pages"], expected, rtol=1e-12, atol=1e-15)
@@ -560,7 +582,7 @@ def test_features_are_scaled_as_the_recipe_says(scaler: str, transform: str, exp
 def test_gaps_are_filled_with_the_median_of_training() -> None:
     features = pd.DataFrame({"session_id": [1, 2, 3, 4], "pages": [0.0, np.nan, 4.0, 10.0]})
 
-    scaled, numbers = nodes.scale_features(features, _recipes(missing="median"), "base")
+    scaled, numbers = _scale(features, _recipes(missing="median"))
 
     assert scaled["pages"].tolist() == [0.0, 0.4, 0.4, 1.0]
     assert numbers["features"] == [{"column": "pages", "median": 4.0, "center": 0.0, "scale": 10.0}]
@@ -569,7 +591,7 @@ def test_gaps_are_filled_with_the_median_of_training() -> None:
 def test_a_feature_without_spread_in_the_middle_is_not_divided_by_zero() -> None:
     features = pd.DataFrame({"session_id": range(6), "pages": [0.0, 2, 2, 2, 2, 9]})
 
-    scaled, _ = nodes.scale_features(features, _recipes(scaler="robust"), "base")
+    scaled, _ = _scale(features, _recipes(scaler="robust"))
 
     assert scaled["pages"].tolist() == [-2, 0, 0, 0, 0, 7]
 
@@ -587,7 +609,7 @@ def test_no_node_changes_what_it_is_given_and_each_repeats_itself() -> None:
         rejected, quality = nodes.validate_sessions(sessions, *settings)
         valid = nodes.check_rejected_share(sessions, rejected, *settings)
         features = nodes.select_features(valid, recipes, "base")
-        scaled, numbers = nodes.scale_features(features, recipes, "base")
+        scaled, numbers = _scale(features, recipes)
         return [sessions, rejected, quality, valid, features, scaled, numbers]
 
     def same(left: Any, right: Any) -> None:
@@ -604,7 +626,7 @@ def test_no_node_changes_what_it_is_given_and_each_repeats_itself() -> None:
     second = stages()
     nodes.check_rejected_share(sessions, rejected, *settings)
     nodes.select_features(valid, recipes, "base")
-    nodes.scale_features(features, recipes, "base")
+    _scale(features, recipes)
 
     same(sessions, before)
     for one, copied, again in zip(first, kept, second, strict=True):
@@ -619,7 +641,7 @@ def test_columns_that_the_robust_scaler_leaves_as_they_are_get_a_warning(
         {"session_id": range(8), "pages": [0.0] * 7 + [90.0], "seconds": np.arange(8.0)}
     )
 
-    scaled, _ = nodes.scale_features(features, _recipes(scaler="robust"), "base")
+    scaled, _ = _scale(features, _recipes(scaler="robust"))
 
     assert scaled["pages"].tolist() == features["pages"].tolist()
     (warning,) = [record for record in caplog.records if record.levelno == logging.WARNING]

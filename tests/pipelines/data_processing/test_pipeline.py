@@ -42,6 +42,7 @@ def _catalog(sessions: pd.DataFrame, **recipe: Any) -> DataCatalog:
         "params:recipes": RecipesParams.model_validate(recipes),
         "params:recipe": "base",
         "params:data_processing": DataProcessingParams.model_validate(processing),
+        "params:promotion.evaluation_rows": "all",
     }
     return DataCatalog(
         {name: MemoryDataset(value) for name, value in inputs.items()}
@@ -139,5 +140,6 @@ def test_the_stage_is_one_namespace_of_named_nodes_in_order() -> None:
         "params:recipes",
         "params:recipe",
         "params:data_processing",
+        "params:promotion.evaluation_rows",
     }
     assert pipeline.all_outputs() == set(OUTPUTS)

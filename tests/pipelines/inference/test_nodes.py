@@ -7,6 +7,7 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 import pandas as pd
+import planted_models
 import pytest
 
 from user_activity_trends import schemas
@@ -46,11 +47,10 @@ def _train(*, fill_gaps: bool = False, seed: int = 42) -> Trained:
     scaled = scaler.apply(table).to_native()
     model = models.build_model(scaler, scaled.to_numpy(), 3, restarts=10, random_state=seed)
     found = models.nearest(scaled.to_numpy(), models.centroids(model))
-    names = {1: "Many", 2: "Some", 3: "Few"}
-    identities = naming.identify(
-        models.fingerprint(model), found.cluster, found.distance, scaled, names
-    )
-    return model, identities.model_dump(mode="json")
+    largest_first = np.argsort(-np.bincount(found.cluster))
+    named = list(zip(largest_first, ["Many", "Some", "Few"], strict=True))
+    limit = float(np.quantile(found.distance, naming.UNUSUAL_QUANTILE))
+    return model, planted_models.identities(model, named, limit)
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +78,7 @@ def _score(
     recipes: RecipesParams | None = None,
 ) -> pd.DataFrame:
     valid, rejected = nodes.validate_new_sessions(new, columns, recipes or _recipes(), "base")
-    scored = nodes.predict_segments(*trained, valid, rejected)
+    scored = nodes.predict_segments(*planted_models.in_use(*trained), valid, rejected)
     assert list(scored.columns) == [
         "session_id",
         "segment",
@@ -87,7 +87,9 @@ def _score(
         "margin",
         "unusual",
         "reason",
+        "model_version",
     ]
+    assert scored["model_version"].tolist() == [planted_models.VERSION] * len(scored)
     schemas.NewSessionSegments.validate(scored)
     return scored
 
@@ -378,8 +380,8 @@ def test_no_node_changes_what_it_is_given_and_each_repeats_itself(trained: Train
 
     valid, rejected = nodes.validate_new_sessions(new, COLUMNS, _recipes(), "base")
     between = copy.deepcopy((valid, rejected))
-    first = nodes.predict_segments(model, identities, valid, rejected)
-    second = nodes.predict_segments(model, identities, valid, rejected)
+    first = nodes.predict_segments(*planted_models.in_use(model, identities), valid, rejected)
+    second = nodes.predict_segments(*planted_models.in_use(model, identities), valid, rejected)
 
     pd.testing.assert_frame_equal(first, second)
     pd.testing.assert_frame_equal(new, before[0])

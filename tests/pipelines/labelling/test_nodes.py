@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import planted_models
 import pytest
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
@@ -35,7 +36,7 @@ class KeptDataset(MemoryDataset):
         pass
 
 
-CHOICE = {"k": 2, "scores": [{"k": 2, "jaccard": [0.9, 0.8]}]}
+CHOICE = {"k": 2, "stability": {"1": 0.9, "2": 0.8}}
 COLUMNS = ColumnsParams(outcome="bought", period="month")
 
 
@@ -47,14 +48,12 @@ def trained(n_clusters: int = 2) -> SegmentationModel:
 
 def identities(model: SegmentationModel) -> dict[str, Any]:
     low, high = model.predict(pd.DataFrame({"pages": [0.0, 10.0], "stay": [0.0, 10.0]}))
-    return {
-        "model": fingerprint(model),
-        "distance_limit": 0.01,
-        "segments": [
-            {"cluster": int(low), "segment": 1, "segment_name": "quiet"},
-            {"cluster": int(high), "segment": 2, "segment_name": "busy"},
-        ],
-    }
+    return planted_models.identities(model, [(low, "quiet"), (high, "busy")], 0.01)
+
+
+def assign(model: SegmentationModel, known: dict[str, Any], sessions: pd.DataFrame) -> pd.DataFrame:
+    segments, _, _ = nodes.assign_segments(*planted_models.in_use(model, known), sessions)
+    return segments
 
 
 def session_features() -> pd.DataFrame:
@@ -77,7 +76,7 @@ def valid_sessions() -> pd.DataFrame:
 
 def session_segments() -> pd.DataFrame:
     model = trained()
-    return nodes.assign_segments(model, identities(model), session_features())
+    return assign(model, identities(model), session_features())
 
 
 def expected_profiles() -> pd.DataFrame:
@@ -136,6 +135,7 @@ def test_every_session_gets_its_segment_its_distance_and_its_margin() -> None:
                 np.hypot(1, 0.7) - 0.3,
                 np.hypot(0.7, 1) - 0.3,
             ],
+            "model_version": pd.Series([planted_models.VERSION] * 5, dtype="str"),
         }
     )
 
@@ -144,10 +144,9 @@ def test_every_session_gets_its_segment_its_distance_and_its_margin() -> None:
 
 def test_one_segment_has_no_margin() -> None:
     model = trained(n_clusters=1)
-    known = identities(trained()) | {"model": fingerprint(model)}
-    known["segments"] = [{"cluster": 0, "segment": 1, "segment_name": "all"}]
+    known = planted_models.identities(model, [(0, "all")], 0.01)
 
-    found = nodes.assign_segments(model, known, session_features())
+    found = assign(model, known, session_features())
 
     assert found["segment"].to_list() == [1] * 5
     assert found["margin"].isna().all()
@@ -158,7 +157,7 @@ def test_a_model_with_the_identities_of_another_is_refused() -> None:
     model, other = trained(), trained(n_clusters=3)
 
     with pytest.raises(ModelMismatchError, match=fingerprint(other)):
-        nodes.assign_segments(other, identities(model), session_features())
+        assign(other, identities(model), session_features())
 
 
 def test_sessions_are_joined_by_id_and_not_by_order() -> None:
@@ -183,7 +182,7 @@ def test_without_an_outcome_the_profile_has_no_rate() -> None:
 def test_where_nothing_was_resampled_the_profile_says_no_stability() -> None:
     tables = (session_segments(), valid_sessions(), session_features())
 
-    found = nodes.profile_segments(*tables, {"k": 2, "scores": []}, COLUMNS)
+    found = nodes.profile_segments(*tables, {"k": 2, "stability": {}}, COLUMNS)
 
     assert found["stability"].isna().all()
     pd.testing.assert_frame_equal(
@@ -197,7 +196,7 @@ def test_one_segment_has_a_profile_without_a_rule() -> None:
     segments = session_segments().assign(segment=1, segment_name="all")
 
     found = nodes.profile_segments(
-        segments, valid_sessions(), session_features(), {"k": 1, "scores": []}, COLUMNS
+        segments, valid_sessions(), session_features(), {"k": 1, "stability": {}}, COLUMNS
     )
 
     assert found["sessions"].tolist() == [5]
@@ -254,7 +253,7 @@ def test_no_node_changes_its_inputs() -> None:
     before = copy.deepcopy(inputs)
     known, features, valid, segments = inputs
 
-    nodes.assign_segments(model, known, features)
+    assign(model, known, features)
     nodes.profile_segments(segments, valid, features, CHOICE, COLUMNS)
     nodes.pick_typical_sessions(segments, features)
 
@@ -265,12 +264,12 @@ def test_no_node_changes_its_inputs() -> None:
 
 def test_the_stage_goes_from_the_model_in_use_to_profiles() -> None:
     model = trained()
+    champion, in_use = planted_models.in_use(model, identities(model), jaccard={"1": 0.9, "2": 0.8})
     given = {
-        "segmentation_model": model,
-        "segment_identities": identities(model),
+        "champion": champion,
+        "model_in_use": in_use,
         "session_features": session_features(),
         "valid_sessions": valid_sessions(),
-        "cluster_choice": CHOICE,
         "params:columns": COLUMNS,
     }
     pipeline = create_pipeline()
@@ -280,7 +279,10 @@ def test_the_stage_goes_from_the_model_in_use_to_profiles() -> None:
         "labelling.profile_segments",
         "labelling.pick_typical_sessions",
     }
-    made = ("session_segments", "segment_profiles", "typical_sessions")
+    made = (
+        *("session_segments", "choice_in_use", "curve_in_use"),
+        *("segment_profiles", "typical_sessions"),
+    )
     catalog = DataCatalog(
         {name: MemoryDataset(value) for name, value in given.items()}
         | {name: KeptDataset() for name in made}
@@ -289,7 +291,10 @@ def test_the_stage_goes_from_the_model_in_use_to_profiles() -> None:
     SequentialRunner().run(pipeline, catalog)
 
     assert pipeline.all_outputs() == set(made)
-    assert catalog.load("session_segments")["segment"].to_list() == [1, 2, 1, 2, 1]
+    # In the order of valid_sessions: a, e, c, b, d.
+    assert catalog.load("session_segments")["segment"].to_list() == [2, 1, 1, 2, 1]
+    assert catalog.load("choice_in_use")["stability"] == {"1": 0.9, "2": 0.8}
+    assert catalog.load("curve_in_use")["sse"].to_list() == [9.0, 1.5]
     pd.testing.assert_frame_equal(
         catalog.load("segment_profiles").reset_index(drop=True),
         expected_profiles(),
