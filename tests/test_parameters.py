@@ -36,6 +36,17 @@ def _changed(path: str, value: Any) -> dict[str, Any]:
     return settings
 
 
+def _selection(
+    method: str, n_clusters: int | None, fallback: str | None, *, keep_k: bool
+) -> dict[str, Any]:
+    return {
+        "method": method,
+        "n_clusters": n_clusters,
+        "fallback": fallback,
+        "keep_k": keep_k,
+    }
+
+
 def _refusals(settings: dict[str, Any]) -> list[str]:
     with pytest.raises(SettingError) as refused:
         check_parameters(settings)

@@ -66,6 +66,7 @@ LASTING = (
     CellsError,
     DegenerateDataError,
     NoElbowError,
+    ChampionError,
     PromotionRefusedError,
     MixedRunsError,
 )

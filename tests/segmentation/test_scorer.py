@@ -57,7 +57,7 @@ def assert_alike(model: SegmentationModel, scorer: SegmentScorer, sessions: pd.D
 @pytest.mark.parametrize("transform", ["none", "log1p"])
 @pytest.mark.parametrize("fill_gaps", [False, True])
 def test_labels_and_distances_are_those_of_the_pickle(
-    transform: str, scaler: str, fill_gaps: bool
+    transform: str, scaler: str, *, fill_gaps: bool
 ) -> None:
     model, scorer = trained(transform, scaler, fill_gaps=fill_gaps)
     sessions = table(5_000, 2)

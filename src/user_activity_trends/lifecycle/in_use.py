@@ -1,10 +1,8 @@
 """The model in use, as nodes get it."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from user_activity_trends.errors import ChampionError
 from user_activity_trends.lifecycle.champion import Champion
 from user_activity_trends.lifecycle.record import ModelRecord
 from user_activity_trends.segmentation.model import SegmentationModel
@@ -29,19 +27,6 @@ class ModelInUse:
             self.report.get("models", {}).get("candidate", {}).get("jaccard", {})
         )
         return {str(segment): value for segment, value in judged.items()}
-
-    def must_be(self, champion: Mapping[str, Any]) -> None:
-        """See that ``champion`` named this model a moment before as well.
-
-        Raises:
-            ChampionError: It did not.
-        """
-        if champion["version"] != self.champion.version:
-            msg = (
-                f"the champion has changed in the meantime, from {champion['version']} to "
-                f"{self.champion.version}: by another run, or by kedro models. Run again"
-            )
-            raise ChampionError(msg)
 
 
 @dataclass(frozen=True)

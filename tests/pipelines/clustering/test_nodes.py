@@ -131,7 +131,7 @@ def valid_sessions() -> pd.DataFrame:
     )
 
 
-def select(
+def select(  # noqa: PLR0913, PLR0917 (one argument an input)
     swept: pd.DataFrame,
     selecting: SelectionParams = ELBOW,
     known: dict[str, Any] | None = None,

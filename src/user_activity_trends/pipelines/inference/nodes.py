@@ -88,7 +88,7 @@ def check_new_sessions(
 
 
 def predict_segments(
-    champion: dict[str, Any],
+    champion: dict[str, Any],  # noqa: ARG001 (Kedro orders nodes by their inputs only)
     model_in_use: ModelInUse,
     valid_new_sessions: pd.DataFrame,
     rejected_new_sessions: pd.DataFrame,
@@ -96,7 +96,7 @@ def predict_segments(
     """Score every new session that can be scored, and say of the others why not.
 
     Args:
-        champion: Names the model in use.
+        champion: Not used: a run that promotes a model does so first.
         model_in_use: That model, and what belongs to it.
         valid_new_sessions: Sessions that can be scored.
         rejected_new_sessions: The defects of the others.
@@ -108,11 +108,9 @@ def predict_segments(
         ``model_version``.
 
     Raises:
-        ChampionError: The model in use has changed in between.
         ModelMismatchError: Model and identities come from different runs, or the
             model takes a column that the recipe does not have.
     """
-    model_in_use.must_be(champion)
     scored = labels.label(model_in_use.model, model_in_use.identities, valid_new_sessions)
     scored = scored.astype({"segment": "Int64", "unusual": "boolean"}).assign(reason="")
     version = model_in_use.champion.version

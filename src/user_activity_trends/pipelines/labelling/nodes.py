@@ -13,12 +13,14 @@ from user_activity_trends.sessions.rules import SESSION_ID
 
 
 def assign_segments(
-    champion: dict[str, Any], model_in_use: ModelInUse, valid_sessions: pd.DataFrame
+    champion: dict[str, Any],  # noqa: ARG001 (Kedro orders nodes by their inputs only)
+    model_in_use: ModelInUse,
+    valid_sessions: pd.DataFrame,
 ) -> tuple[pd.DataFrame, dict[str, Any], pd.DataFrame]:
     """Put every session into its segment.
 
     Args:
-        champion: Names the model in use.
+        champion: Not used: a run that promotes a model does so first.
         model_in_use: That model, and what belongs to it.
         valid_sessions: The sessions, features in their own units.
 
@@ -29,11 +31,9 @@ def assign_segments(
         model in use ``cluster_choice`` and ``elbow_curve``.
 
     Raises:
-        ChampionError: The model in use has changed in between.
         ModelMismatchError: Model and identities come from different runs, or the
             sessions lack a column that the model takes.
     """
-    model_in_use.must_be(champion)
     labelled = labels.label(model_in_use.model, model_in_use.identities, valid_sessions)
     labelled = labelled.drop(columns="unusual")
     labelled["model_version"] = pd.Series(

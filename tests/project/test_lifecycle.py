@@ -1,0 +1,307 @@
+"""A model's life through whole runs: promoted, refused, rolled back, and always one name."""
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner, Result
+from kedro.framework.startup import bootstrap_project
+
+from user_activity_trends.cli import cli
+from user_activity_trends.errors import PromotionRefusedError, UserActivityTrendsError
+
+Run = Callable[..., None]
+TINY = "tests/data/tiny_sessions.csv"
+FIXED = {"method": "fixed", "n_clusters": 2}
+
+
+@dataclass(frozen=True)
+class State:
+    """What the files say of the model in use."""
+
+    champion: str
+    labels: str
+    scorer: str
+    """Version that the scorer of the champion's version says in itself."""
+    report: str
+
+
+def read(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def state(root: Path) -> State:
+    champion = read(root / "06_models/champion.json")["version"]
+    labels = pd.read_parquet(root / "07_model_output/session_segments.parquet")
+    scorer = read(root / f"06_models/segment_scorer.json/{champion}/segment_scorer.json")
+    page = (root / "08_reporting/report.html").read_text(encoding="utf-8")
+    (label,) = labels["model_version"].unique()
+    told = page.partition("The model in use is version ")[2][: len(champion)]
+    return State(champion, label, scorer["version"], told)
+
+
+def of(version: str) -> State:
+    return State(version, version, version, version)
+
+
+def versions(root: Path) -> list[str]:
+    return sorted(path.name for path in (root / "06_models/model_record.json").iterdir())
+
+
+@pytest.fixture
+def models(in_project: Path, data_root: Path) -> Callable[..., Result]:
+    """Run a command of ``kedro models`` in this process."""
+
+    def invoke(*arguments: str) -> Result:
+        command, *others = arguments
+        return CliRunner().invoke(
+            cli,
+            ["models", command, "--env", "test", *others],
+            obj=bootstrap_project(in_project),
+        )
+
+    assert data_root
+    return invoke
+
+
+@pytest.fixture
+def trained(run: Run, data_root: Path) -> list[str]:
+    """Train twice on the same sessions; return both versions."""
+    for _ in range(2):
+        run(pipeline="training")
+    return versions(data_root)
+
+
+def test_after_every_operation_champion_labels_scorer_and_report_name_one_version(
+    trained: list[str], data_root: Path, models: Callable[..., Result], run: Run
+) -> None:
+    first, second = trained
+    assert state(data_root) == of(second)
+
+    back = models("rollback", "--why", "complaints")
+    assert back.exit_code == 0, back.output
+    assert f"To undo this: kedro models promote {second}" in back.output
+    assert state(data_root) == of(first)
+    champion = read(data_root / "06_models/champion.json")
+    assert (champion["how"], champion["why"]) == ("rolled back", "complaints")
+
+    run(pipeline="inference")
+    (scored,) = (data_root / "07_model_output/new_session_segments.csv").rglob("*.csv")
+    assert set(pd.read_csv(scored)["model_version"]) == {first}
+
+    again = models("promote", second)
+    assert again.exit_code == 0, again.output
+    assert state(data_root) == of(second)
+    champion = read(data_root / "06_models/champion.json")
+    assert [one["version"] for one in champion["history"]] == [first, second, first, second]
+    assert champion["why"] == "by hand"
+
+    assert models("rollback").exit_code == 0
+    nothing = models("rollback")
+    assert nothing.exit_code == 1
+    assert state(data_root) == of(first)
+
+
+def test_what_has_changed_is_labelled_later_if_asked(
+    trained: list[str], data_root: Path, models: Callable[..., Result], run: Run
+) -> None:
+    first, second = trained
+
+    back = models("rollback", "--no-labels")
+
+    assert "they follow with: kedro run --pipelines labelling,reporting" in back.output
+    assert (state(data_root).champion, state(data_root).labels) == (first, second)
+    run(pipeline="labelling")
+    assert state(data_root).labels == first
+
+
+def test_a_refused_model_leaves_the_one_in_use_and_may_be_promoted_by_hand(
+    trained: list[str], data_root: Path, models: Callable[..., Result], run: Run
+) -> None:
+    before = (data_root / "06_models/champion.json").read_bytes()
+
+    run(pipeline="training", clustering={"selection": FIXED})
+
+    assert (data_root / "06_models/champion.json").read_bytes() == before
+    assert state(data_root) == of(trained[-1])
+    third = versions(data_root)[-1]
+    report = read(data_root / f"06_models/promotion_report.json/{third}/promotion_report.json")
+    assert (report["decision"], report["candidate"]) == ("refused", third)
+    missed = [one["gate"] for one in report["gates"] if not one["passed"]]
+    assert "adjusted_rand" in missed
+    page = (data_root / "08_reporting/report.html").read_text(encoding="utf-8")
+    assert f"Model {third} was refused by" in page
+    assert len(pd.read_csv(data_root / "07_model_output/segment_profiles.csv")) == 3
+
+    refused = models("promote", third)
+    assert refused.exit_code == 1
+    assert f"{third} was refused by" in refused.output
+    assert "--force" in refused.output
+    assert (data_root / "06_models/champion.json").read_bytes() == before
+
+    forced = models("promote", third, "--force")
+    assert forced.exit_code == 0, forced.output
+    assert state(data_root) == of(third)
+    assert "although refused by" in read(data_root / "06_models/champion.json")["why"]
+    assert len(pd.read_csv(data_root / "07_model_output/segment_profiles.csv")) == 2
+
+
+def test_a_first_model_that_is_refused_labels_and_scores_nothing(
+    run: Run, data_root: Path
+) -> None:
+    with pytest.raises(PromotionRefusedError) as refused:
+        run(promotion={"gates": {"minimum_rows": 10_000, "smallest_share": 0.4}})
+
+    told = str(refused.value)
+    assert "minimum_rows (it was trained on 494 sessions, and at least 10,000 are asked)" in told
+    assert "smallest_share" in told
+    assert "nothing is labelled or scored" in told
+    assert not (data_root / "06_models/champion.json").exists()
+    assert not list((data_root / "07_model_output").rglob("*.parquet"))
+    assert not list((data_root / "07_model_output").rglob("*.csv"))
+    (version,) = versions(data_root)
+    assert f"kedro models promote {version} --force" in told
+
+
+def test_the_command_says_why_in_its_last_words(kedro: Callable[..., Any], data_root: Path) -> None:
+    done = kedro("run", "--env", "test", "--params", "promotion.gates.minimum_rows=10000")
+
+    assert done.code == 1
+    assert "minimum_rows" in done.last_words
+    assert "Traceback" not in done.err
+    assert not (data_root / "06_models/champion.json").exists()
+
+
+def test_models_are_listed_shown_and_compared(
+    trained: list[str], models: Callable[..., Result], data_root: Path
+) -> None:
+    first, second = trained
+    shutil.copytree(
+        data_root / f"06_models/segment_identities.json/{first}",
+        data_root / "06_models/segment_identities.json/2020-01-01T00.00.00.000Z",
+    )
+
+    listed = models("list").output
+    rows = {line.split()[-1]: line for line in listed.splitlines() if line.strip()}
+    assert f"in use  {second}" in listed
+    assert listed.index(first) < listed.index(second)
+    assert any("incomplete: its run was interrupted" in line for line in rows.values())
+
+    shown = models("show").output
+    for told in (second, "minimum_jaccard", "scikit-learn", "kept", "In use since", TINY):
+        assert told in shown
+    assert "first" in models("show", first).output
+
+    compared = models("compare", first, second).output
+    assert "494 sessions of the last run: adjusted Rand index 1.000; 0.00% of the" in compared
+
+    unknown = models("show", "2020-01-01T00.00.00.000Z")
+    assert unknown.exit_code == 1
+
+
+def test_a_scorer_that_does_not_match_its_model_is_not_put_in_use(
+    trained: list[str], data_root: Path, models: Callable[..., Result]
+) -> None:
+    first, second = trained
+    place = data_root / f"06_models/segment_scorer.json/{first}/segment_scorer.json"
+    place.write_text(json.dumps(read(place) | {"model": "0123456789abcdef"}), encoding="utf-8")
+    before = (data_root / "06_models/champion.json").read_bytes()
+
+    refused = models("rollback")
+
+    assert refused.exit_code == 1
+    assert (data_root / "06_models/champion.json").read_bytes() == before
+    assert state(data_root) == of(second)
+
+
+def test_a_model_whose_scorer_labels_otherwise_is_not_promoted(
+    run: Run, data_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from user_activity_trends.pipelines.clustering import nodes
+
+    run(pipeline="training")
+    before = state(data_root)
+    export = nodes.export_scorer
+
+    def wrong(*arguments: Any, **named: Any) -> dict[str, Any]:
+        scorer = export(*arguments, **named)
+        scorer["segments"][0]["centroid"][0] += 0.5
+        return scorer
+
+    monkeypatch.setattr(nodes, "export_scorer", wrong)
+    with pytest.raises(UserActivityTrendsError, match="does not label as segmentation_model does"):
+        run(pipeline="training")
+
+    assert state(data_root) == before
+
+
+def test_old_versions_are_removed_and_those_in_use_stay(run: Run, data_root: Path) -> None:
+    kept = {"keep_versions": 1}
+    run(pipeline="training", promotion=kept)
+    (first,) = versions(data_root)
+    for _ in range(3):  # refused, since the number of segments changes
+        run(pipeline="training", promotion=kept, clustering={"selection": FIXED})
+
+    *_, last = versions(data_root)
+    run(pipeline="training", promotion=kept)
+
+    newest = versions(data_root)[-1]
+    assert versions(data_root) == [first, last, newest]
+    assert state(data_root) == of(newest)
+    for name in ("segmentation_model", "segment_scorer", "promotion_report"):
+        folder = {"segmentation_model": "user_activity_trend_model.pkl"}.get(name, f"{name}.json")
+        assert sorted(path.name for path in (data_root / "06_models" / folder).iterdir()) == [
+            first,
+            last,
+            newest,
+        ]
+
+
+def test_the_sample_gives_way_to_ones_own_sessions_and_never_the_other_way(
+    run: Run, data_root: Path, real_sessions: Path
+) -> None:
+    quick = {"sweep": {"k_max": 4, "restarts": 2}, "stability": {"resamples": 0}}
+    run(pipeline="training", env="base", clustering=quick)
+    sample = state(data_root)
+
+    run(pipeline="training", env="base", clustering=quick, sessions_file=str(real_sessions))
+
+    own = state(data_root)
+    assert own != sample
+    newest = versions(data_root)[-1]
+    assert own == of(newest)
+    identities = read(
+        data_root / f"06_models/segment_identities.json/{newest}/segment_identities.json"
+    )
+    assert [one["segment"] for one in identities["segments"]] == [1, 2, 3][
+        : len(identities["segments"])
+    ]
+    assert {one["origin"] for one in identities["segments"]} == {"first"}
+
+    run(pipeline="training", env="base", clustering=quick)
+
+    assert state(data_root) == own
+    refused = versions(data_root)[-1]
+    report = read(data_root / f"06_models/promotion_report.json/{refused}/promotion_report.json")
+    assert "own_sessions" in [one["gate"] for one in report["gates"] if not one["passed"]]
+
+
+def test_sessions_kept_out_of_training_are_what_models_are_judged_on(
+    run: Run, data_root: Path
+) -> None:
+    run(pipeline="training", promotion={"evaluation_rows": 0.2})
+
+    (version,) = versions(data_root)
+    record = read(data_root / f"06_models/model_record.json/{version}/model_record.json")
+    report = read(data_root / f"06_models/promotion_report.json/{version}/promotion_report.json")
+    judged = report["evaluation"]
+    assert judged["rows"] + record["data"]["rows"] == 494
+    assert 60 < judged["rows"] < 140
+    assert judged["in_sample"] is False
+    labels = pd.read_parquet(data_root / "07_model_output/session_segments.parquet")
+    assert len(labels) == 494
