@@ -3,9 +3,10 @@
 import math
 from collections import Counter
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, Self
 
 import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from user_activity_trends.errors import DegenerateDataError, NoElbowError
 
@@ -21,6 +22,26 @@ _LEAST = 3
 """Points of a curve that can bend: two are a straight line."""
 STRONG = 0.9
 """Prediction strength from which k gets its vote."""
+
+
+class SelectionParams(BaseModel):
+    """Who decides on the number of clusters."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    method: Method
+    n_clusters: int | None = Field(ge=2, description="for method or fallback fixed")
+    fallback: Method | None = Field(description="method to use if there is no elbow")
+
+    @model_validator(mode="after")
+    def _choice_is_possible(self) -> Self:
+        if "fixed" in (self.method, self.fallback) and self.n_clusters is None:
+            msg = "n_clusters is missing; method or fallback fixed needs it"
+            raise ValueError(msg)
+        if self.fallback == "elbow":
+            msg = "fallback cannot be elbow, which is what failed; use silhouette or fixed"
+            raise ValueError(msg)
+        return self
 
 
 def find_elbow(curve: pd.DataFrame) -> int | None:
