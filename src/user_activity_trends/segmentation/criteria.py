@@ -224,7 +224,7 @@ def in_words(table: pd.DataFrame) -> str:
         told += [f"{name} in {len(names) or 'none'}{_labels(names)}" for name, names in others]
         told += [f"equal in {len(found.equal)}{_labels(found.equal)}"] if found.equal else []
     else:
-        told = [f"no recipe is better in any {of}"]
+        told = [f"No recipe is better in any {of}"]
     counts = ", ".join(f"{chosen[name]:.0f} with {name}" for name in recipes_of(table))
     sentences = [f"k = {counts}", "; ".join(told)]
     if found.silent:
