@@ -81,6 +81,7 @@ def test_the_committed_settings_are_accepted_with_their_values() -> None:
     assert accepted.clustering.selection.method == "elbow"
     assert (accepted.sessions_file, accepted.new_sessions_file) == (None, None)
     assert accepted.labelling.names.root == {}
+    assert accepted.compare_recipes.recipes == ("base", "log")
 
 
 @pytest.mark.parametrize(
@@ -156,7 +157,8 @@ def test_every_documented_setting_is_accepted(path: str, value: Any) -> None:
             1,
             (
                 "zzz: there is no such setting; known here: sessions_file, new_sessions_file, "
-                "recipe, recipes, columns, data_processing, clustering, promotion, labelling"
+                "recipe, recipes, columns, data_processing, clustering, promotion, "
+                "compare_recipes, labelling"
             ),
         ),
         (
@@ -290,6 +292,24 @@ def test_every_documented_setting_is_accepted(path: str, value: Any) -> None:
             (
                 "clustering.selection: fallback cannot be elbow, which is what failed; "
                 "use silhouette or fixed"
+            ),
+        ),
+        (
+            "compare_recipes.recipes",
+            ["base", "lgo"],
+            "compare_recipes.recipes: there is no recipe 'lgo'; known: base, log",
+        ),
+        (
+            "compare_recipes.recipes",
+            ["log", "log"],
+            "compare_recipes: recipes: log is named twice; name two or more different recipes",
+        ),
+        (
+            "compare_recipes.recipes",
+            ["base", "better"],
+            (
+                "compare_recipes: recipes: better is a column of the table itself; "
+                "give the recipe another name"
             ),
         ),
         ("recipe", "lgo", "recipe: there is no recipe 'lgo'; known: base, log"),

@@ -137,6 +137,19 @@ def right_tables() -> dict[str, pd.DataFrame]:
                 "share": [0.75, 0.25, 0.0],
             }
         ),
+        "RecipeComparison": pd.DataFrame(
+            {
+                "criterion": ["stability_mean", "warnings", "vote_elbow"],
+                "unit": ["index", "count", "k"],
+                "base": [0.5, 2.0, gone],
+                "log": [0.75, 2.0, 4.0],
+                "wanted": ["high", "low", None],
+                "tolerance": [0.01, 0.0, gone],
+                "compared": [True, True, False],
+                "better": ["log", None, None],
+                "note": ["a", "b", "c"],
+            }
+        ),
         "NewSessionSegments": pd.DataFrame(
             {
                 "session_id": ["a", "b", "c"],
@@ -318,6 +331,24 @@ DAMAGED: list[tuple[str, str, Damage]] = [
     ("SegmentMigrations", "a share above 1", put("share", 1.01)),
     ("SegmentMigrations", "share is gone", put("share", GONE)),
     *(("SegmentMigrations", f"no {c}", without(c)) for c in right_tables()["SegmentMigrations"]),
+    ("RecipeComparison", "repeated criterion", put("criterion", "warnings")),
+    ("RecipeComparison", "another unit", put("unit", "metres")),
+    ("RecipeComparison", "another wish", put("wanted", "much")),
+    ("RecipeComparison", "negative tolerance", put("tolerance", -0.01)),
+    ("RecipeComparison", "no words", put("note", "")),
+    ("RecipeComparison", "one recipe only", without("log")),
+    ("RecipeComparison", "a recipe has text", as_text("base")),
+    ("RecipeComparison", "compared without a value", put("base", GONE)),
+    ("RecipeComparison", "compared without a wish", put("wanted", None)),
+    ("RecipeComparison", "an unknown recipe is better", put("better", "other")),
+    ("RecipeComparison", "better, but not compared", put("better", "base", row=2)),
+    *(
+        ("RecipeComparison", f"no {c}", without(c))
+        for c in (
+            *("criterion", "unit", "wanted", "tolerance"),
+            *("compared", "better", "note"),
+        )
+    ),
     ("NewSessionSegments", "segment 0", put("segment", 0)),
     ("NewSessionSegments", "segment is not whole", put("segment", 1.5)),
     ("NewSessionSegments", "negative distance", put("distance", -0.1)),

@@ -351,6 +351,52 @@ def test_duplicates_that_were_dropped_are_told(
     assert any(line.endswith(", 50 duplicates dropped") for line in printed(found, capsys))
 
 
+def test_a_comparison_tells_what_decides_and_the_verdict(
+    catalog: DataCatalog, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gone = float("nan")
+    catalog["recipe_comparison"] = MemoryDataset(
+        pd.DataFrame(
+            {
+                "criterion": ["stability_mean", "natural_groups", "vote_elbow", "k"],
+                "unit": ["index", "yes or no", "k", "k"],
+                "base": [0.5, 1.0, gone, 3.0],
+                "log": [0.75, 1.0, 4.0, 4.0],
+                "wanted": ["high", "high", gone, gone],
+                "tolerance": [0.01, 0.0, gone, gone],
+                "compared": [True, True, False, False],
+                "better": ["log", gone, gone, gone],
+                "note": ["a", "b", "c", "d"],
+            }
+        )
+    )
+
+    found = gathered(catalog, {"recipe_comparison"})
+
+    assert found["comparison"] == {
+        "verdict": "k = 3 with base, 4 with log. log is better in 1 of 2 criteria "
+        "(stability, mean); base in none; equal in 1 (natural groups). The criteria overlap, "
+        "and nothing weighs them: that is for you to do.",
+        "criteria": [
+            {
+                "criterion": "stability_mean",
+                "values": {"base": 0.5, "log": 0.75},
+                "better": "log",
+            },
+            {"criterion": "natural_groups", "values": {"base": 1.0, "log": 1.0}, "better": ""},
+            {"criterion": "k", "values": {"base": 3.0, "log": 4.0}, "better": ""},
+        ],
+    }
+    lines = printed(found, capsys)
+    assert f"recipes {found['comparison']['verdict']}" in lines
+    start = lines.index("criterion base log better")
+    assert lines[start + 1 : start + 4] == [
+        "Stability, mean 0.500 0.750 log",
+        "Natural groups yes yes",
+        "Segments (k) 3 4",
+    ]
+
+
 # --- of several tasks ---------------------------------------------------------------------------
 
 
@@ -390,6 +436,12 @@ def test_the_parts_of_several_tasks_are_joined_in_the_order_of_a_summary() -> No
             segments=[{"segment": 1}],
         ),
         part("report", "segment_trends", seconds={"reporting": 0.5, "total": 1.0}),
+        part(
+            "recipe_comparison",
+            "recipe_comparison_chart",
+            seconds={"compare_recipes": 3.0, "total": 3.25},
+            comparison={"verdict": "x"},
+        ),
     ]
 
     found = joined(parts)
@@ -401,6 +453,7 @@ def test_the_parts_of_several_tasks_are_joined_in_the_order_of_a_summary() -> No
         "clusters": {"k": 2},
         "segments": [{"segment": 1}],
         "new_sessions": {"rows": 4},
+        "comparison": {"verdict": "x"},
         "results": {name: f"/{name}" for name in RESULTS},
         "seconds": {
             "data_processing": 1.0,
@@ -408,16 +461,18 @@ def test_the_parts_of_several_tasks_are_joined_in_the_order_of_a_summary() -> No
             "clustering": 2.0,
             "labelling": 0.125,
             "reporting": 0.5,
-            "total": 6.25,
+            "compare_recipes": 3.0,
+            "total": 9.5,
         },
     }
     assert list(found) == [
         *("run_id", "recipe", "rows", "clusters", "segments", "new_sessions"),
-        *("results", "seconds"),
+        *("comparison", "results", "seconds"),
     ]
     assert list(found["results"]) == list(RESULTS)
     assert list(found["seconds"]) == [
-        *("data_processing", "inference", "clustering", "labelling", "reporting", "total")
+        *("data_processing", "inference", "clustering", "labelling", "reporting"),
+        *("compare_recipes", "total"),
     ]
     assert all("total" in one["seconds"] for one in parts)  # they are left as they were
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError, m
 
 from user_activity_trends.errors import SettingError
 from user_activity_trends.pipelines.clustering.params import ClusteringParams
+from user_activity_trends.pipelines.compare_recipes.params import CompareRecipesParams
 from user_activity_trends.pipelines.data_processing.params import DataProcessingParams
 from user_activity_trends.pipelines.labelling.params import LabellingParams
 from user_activity_trends.pipelines.promotion.params import PromotionParams
@@ -32,6 +33,7 @@ class ProjectParams(BaseModel):
     data_processing: DataProcessingParams
     clustering: ClusteringParams
     promotion: PromotionParams
+    compare_recipes: CompareRecipesParams
     labelling: LabellingParams
 
     @model_validator(mode="after")
@@ -40,6 +42,15 @@ class ProjectParams(BaseModel):
             known = ", ".join(self.recipes.root)
             msg = f"recipe: there is no recipe {self.recipe!r}; known: {known}"
             raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _compared_recipes_exist(self) -> Self:
+        for name in self.compare_recipes.recipes:
+            if name not in self.recipes.root:
+                known = ", ".join(self.recipes.root)
+                msg = f"compare_recipes.recipes: there is no recipe {name!r}; known: {known}"
+                raise ValueError(msg)
         return self
 
     @model_validator(mode="after")

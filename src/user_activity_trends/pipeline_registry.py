@@ -4,6 +4,7 @@ from kedro.pipeline import Pipeline
 
 from user_activity_trends.pipelines import (
     clustering,
+    compare_recipes,
     data_processing,
     inference,
     labelling,
@@ -26,6 +27,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         "labelling": labelling.create_pipeline(),
         "inference": inference.create_pipeline(),
         "reporting": reporting.create_pipeline(),
+        "compare_recipes": compare_recipes.create_pipeline(),
     }
     chain = ("data_processing", "clustering", "promotion", "labelling", "reporting")
     training = sum((stages[name] for name in chain), Pipeline([]))

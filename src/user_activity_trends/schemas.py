@@ -11,6 +11,8 @@ import pandas as pd
 import pandera.pandas as pa
 from pandera.typing.pandas import Series
 
+from user_activity_trends.segmentation.criteria import FIXED
+
 
 def _is_finite(table: pd.DataFrame) -> bool:
     numbers = table.select_dtypes("number").to_numpy(dtype=np.float64)
@@ -250,3 +252,43 @@ class SegmentMigrations(pa.DataFrameModel):
     segment_to: Series[int] = pa.Field(ge=1, coerce=True)
     moves: Series[int] = pa.Field(ge=0, coerce=True)
     share: Series[float] = pa.Field(ge=0, le=1, coerce=True)
+
+
+class RecipeComparison(pa.DataFrameModel):
+    """One row a criterion; the columns that are not named here are the recipes."""
+
+    criterion: Series[str] = pa.Field(unique=True, coerce=True)
+    unit: Series[str] = pa.Field(
+        coerce=True, isin=["k", "yes or no", "index", "share", "score", "count"]
+    )
+    wanted: Series[str] = pa.Field(nullable=True, coerce=True, isin=["high", "low", ""])
+    tolerance: Series[float] = pa.Field(nullable=True, ge=0, coerce=True)
+    compared: Series[bool] = pa.Field(coerce=True)
+    better: Series[str] = pa.Field(nullable=True, coerce=True)
+    note: Series[str] = pa.Field(coerce=True, str_length={"min_value": 1})
+
+    @pa.dataframe_check
+    @classmethod
+    def recipes_have_numbers(cls, table: pd.DataFrame) -> bool:
+        """Check that two recipes or more are there, with a number or a gap in every row."""
+        recipes = table[[name for name in table if name not in FIXED]]
+        return recipes.shape[1] > 1 and recipes.select_dtypes("number").shape == recipes.shape
+
+    @pa.dataframe_check
+    @classmethod
+    def what_is_compared_is_known(cls, table: pd.DataFrame) -> "pd.Series[bool]":
+        """Check that a row that decides something lacks no value and says what is wanted."""
+        recipes = [name for name in table if name not in FIXED]
+        known = table[recipes].notna().all(axis=1) & table["wanted"].isin(["high", "low"])
+        return known | ~table["compared"]
+
+    @pa.dataframe_check
+    @classmethod
+    def better_names_recipes(cls, table: pd.DataFrame) -> bool:
+        """Check that only recipes are better, and only where values are compared."""
+        recipes = {str(name) for name in table if name not in FIXED}
+        named = [{*cell.split(",")} if cell else set() for cell in table["better"].fillna("")]
+        return all(
+            one <= recipes and (compared or not one)
+            for one, compared in zip(named, table["compared"], strict=True)
+        )

@@ -11,6 +11,8 @@ from user_activity_trends.locations import is_sample
 
 RESULTS = (
     "report",
+    "recipe_comparison",
+    "recipe_comparison_chart",
     "session_segments",
     "segment_profiles",
     "segment_trends",
@@ -23,7 +25,7 @@ RESULTS = (
 
 _ORDER = (
     *("run_id", "recipe", "rows", "clusters", "model", "segments", "new_sessions"),
-    *("results", "seconds"),
+    *("comparison", "results", "seconds"),
 )
 _ROWS = ("rows_read", "rows_accepted", "rows_rejected")
 _SEGMENT = ("segment", "segment_name", "sessions", "share", "outcome_rate")
@@ -51,8 +53,8 @@ def collect(
     Returns:
         ``run_summary``: ``run_id``, ``recipe``, ``results`` (where they are),
         ``seconds`` and, if the run made them, ``rows``, ``clusters``, ``model``
-        (how the new model stood before the gates), ``segments`` and
-        ``new_sessions``.
+        (how the new model stood before the gates), ``segments``,
+        ``new_sessions`` and ``comparison``.
     """
     found: dict[str, Any] = {"run_id": run_id, "recipe": recipe}
     if "data_quality" in produced:
@@ -77,9 +79,27 @@ def collect(
             "scored": int(scored["segment"].notna().sum()),
             "unusual": int(scored["unusual"].fillna(value=False).sum()),
         }
+    if "recipe_comparison" in produced:
+        found["comparison"] = _comparison(catalog.load("recipe_comparison"))
     found["results"] = {name: _where(catalog[name]) for name in RESULTS if name in produced}
     found["seconds"] = {stage: round(spent, 3) for stage, spent in seconds.items()}
     return found
+
+
+def _comparison(table: Any) -> dict[str, Any]:
+    """Take what decides between recipes, and the number of segments, off the table."""
+    from user_activity_trends.segmentation.criteria import in_words, recipes_of
+
+    told = table[table["compared"] | (table["criterion"] == "k")]
+    names = recipes_of(table)
+    return {
+        "verdict": in_words(table),
+        "criteria": [
+            {"criterion": row["criterion"], "values": {name: row[name] for name in names}}
+            | {"better": row["better"] if isinstance(row["better"], str) else ""}
+            for row in told.to_dict("records")
+        ],
+    }
 
 
 def joined(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -128,7 +148,7 @@ def show(summary: dict[str, Any]) -> None:
     if not console.is_terminal:
         console.width = _WIDTH
     console.print()
-    for block in (_facts(summary), _segments(summary), _results(summary)):
+    for block in (_facts(summary), _segments(summary), _criteria(summary), _results(summary)):
         if block.row_count:
             console.print(block)
             console.print()
@@ -148,6 +168,8 @@ def _facts(summary: dict[str, Any]) -> Any:
         _add(table, "segments", clusters["verdict"])
     if model := summary.get("model"):
         _add(table, "model", model)
+    if comparison := summary.get("comparison"):
+        _add(table, "recipes", comparison["verdict"])
     if new := summary.get("new_sessions"):
         told = f"{new['rows']:,} read, {new['scored']:,} scored, {new['unusual']:,} unusual"
         none = "none: no file is given (new_sessions_file), so nothing was scored"
@@ -172,6 +194,25 @@ def _segments(summary: dict[str, Any]) -> Any:
         rate = ["-" if few else f"{one['outcome_rate']:.1%}"] if with_outcome else []
         numbers = [f"{one['sessions']:,}", f"{one['share']:.1%}", *rate]
         table.add_row(str(one["segment"]), _literal(one["segment_name"]), *numbers)
+    return table
+
+
+def _criteria(summary: dict[str, Any]) -> Any:
+    from rich.table import Table
+
+    from user_activity_trends.charts.comparison import written
+    from user_activity_trends.segmentation.criteria import criterion
+
+    told = summary.get("comparison", {}).get("criteria", [])
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    table.add_column("criterion")
+    for name in told[0]["values"] if told else ():
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("better")
+    for one in told:
+        about = criterion(one["criterion"])
+        values = [written(about.unit, value) for value in one["values"].values()]
+        table.add_row(about.label, *values, one["better"].replace(",", ", "))
     return table
 
 

@@ -11,7 +11,7 @@ from user_activity_trends.lifecycle.context import read_context, read_git
 
 def git(folder: Path, *arguments: str) -> str:
     names = ["-c", "user.name=x", "-c", "user.email=x@example.org"]
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(
         ["git", "-C", str(folder), *names, *arguments],  # noqa: S607
         capture_output=True,
         text=True,

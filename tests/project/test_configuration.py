@@ -58,8 +58,10 @@ NODES = {
         "draw_quality",
         "build_report",
     ],
+    "compare_recipes": ["compare_recipes", "draw_recipe_comparison"],
 }
 TRAINING = ("data_processing", "clustering", "labelling", "reporting")
+MAIN = (*TRAINING, "inference")
 
 TABLE, CSV, PARQUET, JSON, PICKLE, CHART, TEXT = (
     "user_activity_trends.files.session_table.SessionTableDataset",
@@ -106,10 +108,18 @@ DATASETS = {
     "shares_chart": ("08_reporting", CHART, "charts/shares_chart.json", False),
     "conversions_chart": ("08_reporting", CHART, "charts/conversions_chart.json", False),
     "changes_chart": ("08_reporting", CHART, "charts/changes_chart.json", False),
+    "recipe_comparison": ("08_reporting", CSV, "recipe_comparison.csv", False),
+    "recipe_comparison_chart": (
+        "08_reporting",
+        CHART,
+        "charts/recipe_comparison_chart.json",
+        False,
+    ),
     "quality_chart": ("08_reporting", CHART, "charts/quality_chart.json", False),
     "report": ("08_reporting", TEXT, "report.html", False),
 }
 BY_A_HOOK = {"run_summary"}
+OF_SEVERAL_RECIPES = {"recipe_comparison", "recipe_comparison_chart"}
 AT_RUN_TIME = {"sessions_file", "new_sessions_file"}
 LAYERS = [
     "raw",
@@ -166,7 +176,7 @@ def test_every_stage_and_every_chain_is_registered_and_nothing_else(
     expected = {stage: _of(stage) for stage in NODES} | {
         "inference": _of("inference"),
         "training": _of(*TRAINING),
-        "__default__": _of(*NODES),
+        "__default__": _of(*MAIN),
     }
 
     assert {name: _names(pipeline) for name, pipeline in registered.items()} == expected
@@ -188,7 +198,8 @@ def test_the_nodes_of_a_stage_can_run_in_the_order_of_the_design(
 @pytest.mark.parametrize("stage", NODES)
 def test_a_stage_is_one_namespace(stage: str, registered: dict[str, Pipeline]) -> None:
     assert {node.namespace for node in registered[stage].nodes} == {stage}
-    inside = registered["__default__"].only_nodes_with_namespaces([stage])
+    every = registered["__default__"] + registered["compare_recipes"]
+    inside = every.only_nodes_with_namespaces([stage])
     assert _names(inside) == _of(stage)
 
 
@@ -197,7 +208,9 @@ def test_the_main_job_uses_every_dataset_under_its_own_name(
 ) -> None:
     used = registered["__default__"].datasets()
 
-    assert {name for name in used if not name.startswith("params:")} == {*DATASETS} - BY_A_HOOK
+    assert {name for name in used if not name.startswith("params:")} == (
+        {*DATASETS} - BY_A_HOOK - OF_SEVERAL_RECIPES
+    )
 
 
 # --- catalog -----------------------------------------------------------------------------
@@ -215,6 +228,18 @@ def test_the_catalog_has_the_datasets_of_the_design_in_their_places(
         declared[name] = (folder, entry["type"], "/".join(file), entry.get("versioned", False))
 
     assert declared == DATASETS
+
+
+def test_what_is_about_several_recipes_has_no_recipe_in_its_place() -> None:
+    catalog = OmegaConfigLoader(
+        str(PROJECT / "conf"),
+        env="base",
+        runtime_params={"recipe": "log"},
+        **settings.CONFIG_LOADER_ARGS,
+    )["catalog"]
+    beside = {name for name in DATASETS if "/recipes/log/" not in catalog[name]["filepath"]}
+
+    assert beside == OF_SEVERAL_RECIPES | {"sessions", "new_sessions"}
 
 
 def test_every_dataset_of_every_pipeline_is_declared(registered: dict[str, Pipeline]) -> None:
@@ -404,7 +429,11 @@ def test_kedro_viz_lists_all_layers(tmp_path: Path) -> None:
     assert dict(nodes) == {
         name: folder.partition("_")[2]
         for name, (folder, *_) in DATASETS.items()
-        if name not in BY_A_HOOK
+        if name not in BY_A_HOOK | OF_SEVERAL_RECIPES
+    }
+    assert dict(shown["compare_recipes"][1]) == {
+        "sessions": "raw",
+        **dict.fromkeys(OF_SEVERAL_RECIPES, "reporting"),
     }
     # data_quality depends on the raw table alone, so its layer may stand anywhere behind it.
     assert [layer for layer in layers if layer != "reporting"] == LAYERS[:-1]

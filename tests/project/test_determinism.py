@@ -22,7 +22,7 @@ CATALOG = {
 OUTPUTS = {
     name: dataset
     for name, dataset in CATALOG.items()
-    if not name.startswith("_") and dataset["metadata"]["kedro-viz"]["layer"] != "raw"
+    if not name.startswith("_") and dataset["filepath"].startswith("${_out}/")
 }
 PLACES = {PurePosixPath(one["filepath"].removeprefix("${_out}/")) for one in OUTPUTS.values()}
 VERSIONED = {

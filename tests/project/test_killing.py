@@ -24,7 +24,7 @@ CATALOG = {
 OUTPUTS = {
     name: dataset
     for name, dataset in CATALOG.items()
-    if not name.startswith("_") and dataset["metadata"]["kedro-viz"]["layer"] != "raw"
+    if not name.startswith("_") and dataset["filepath"].startswith("${_out}/")
 }
 FILES = {name: PurePosixPath(dataset["filepath"]).name for name, dataset in OUTPUTS.items()}
 VERSIONED = {name for name, dataset in OUTPUTS.items() if dataset.get("versioned")}

@@ -151,9 +151,7 @@ def test_a_refused_model_leaves_the_one_in_use_and_may_be_promoted_by_hand(
     assert len(pd.read_csv(data_root / "07_model_output/segment_profiles.csv")) == 2
 
 
-def test_a_first_model_that_is_refused_labels_and_scores_nothing(
-    run: Run, data_root: Path
-) -> None:
+def test_a_first_model_that_is_refused_labels_and_scores_nothing(run: Run, data_root: Path) -> None:
     with pytest.raises(PromotionRefusedError) as refused:
         run(promotion={"gates": {"minimum_rows": 10_000, "smallest_share": 0.4}})
 

@@ -21,12 +21,12 @@ from user_activity_trends.files import model_pickle
 
 
 def _outputs(catalog: str) -> dict[str, str]:
-    """Return the file of each dataset of a catalog that a run writes."""
+    """Return the file of each dataset of a catalog that a run of one recipe writes."""
     entries = yaml.safe_load((PROJECT / "conf/base" / catalog).read_text(encoding="utf-8"))
     return {
         name: PurePosixPath(entry["filepath"]).name
         for name, entry in entries.items()
-        if not name.startswith("_") and entry["metadata"]["kedro-viz"]["layer"] != "raw"
+        if not name.startswith("_") and entry["filepath"].startswith("${_out}/")
     }
 
 

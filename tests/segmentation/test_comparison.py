@@ -1,176 +1,286 @@
-"""Two models on the same sessions: every figure is that of a plain computation."""
+"""Recipes on planted sessions: the better one comes out, the same one ties, gaps are told."""
+
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.metrics import adjusted_rand_score, silhouette_score
 
-from user_activity_trends.segmentation import comparison
-from user_activity_trends.segmentation.comparison import Seen, between, measure, see, stability
-from user_activity_trends.segmentation.scorer import ScoredFeature, ScoredSegment, SegmentScorer
+from user_activity_trends.recipes import RecipeParams
+from user_activity_trends.segmentation.choice import Background
+from user_activity_trends.segmentation.comparison import (
+    Attempt,
+    attempt,
+    compare,
+    outcome_spread,
+    rank_space,
+)
+from user_activity_trends.segmentation.criteria import CRITERIA, FIXED, standing
+from user_activity_trends.segmentation.selection import SelectionParams
+from user_activity_trends.segmentation.sweep import SweepParams
 
-CENTERS = [(0.1, 0.1), (0.9, 0.1), (0.1, 0.9)]
-GROUPS = np.repeat([0, 1, 2], [60, 30, 10])
+SWEEP = SweepParams(k_min=1, k_max=6, restarts=4, random_state=42)
+ELBOW = SelectionParams(method="elbow", n_clusters=None, fallback="silhouette", keep_k=True)
+GROUPS = np.repeat([0, 1, 2], [270, 360, 180])
+RATES = np.array([0.25, 0.7, 0.45])
+"""Of the groups: those that differ in x alone differ most."""
 
 
-def sessions() -> pd.DataFrame:
-    """Three groups of 60, 30 and 10 sessions around places of ten times the centroids."""
-    draw = np.random.default_rng(8)
-    values = 10 * (np.array(CENTERS)[GROUPS] + draw.normal(0, 0.03, (100, 2)))
-    return pd.DataFrame(values, columns=["pages", "stay"])
-
-
-def scorer(
-    centers: list[tuple[float, float]],
-    ids: list[int],
-    *,
-    scale: float = 10.0,
-    limit: float = 0.2,
-) -> SegmentScorer:
-    return SegmentScorer(
-        version="v",
-        model="m",
-        transform="none",
-        scaler="minmax",
-        features=tuple(
-            ScoredFeature(column=name, median=None, center=0.0, scale=scale)
-            for name in ("pages", "stay")
-        ),
-        segments=tuple(
-            ScoredSegment(
-                segment=segment,
-                segment_name=str(segment),
-                colour="#000000",
-                cluster=cluster,
-                centroid=center,
-            )
-            for cluster, (segment, center) in enumerate(zip(ids, centers, strict=True))
-        ),
-        distance_limit=limit,
+def planted() -> pd.DataFrame:
+    """Three groups in two columns, one column of noise, and an outcome that goes with the group."""
+    draw = np.random.default_rng(5)
+    centers = np.array([(0.1, 0.1), (0.9, 0.1), (0.5, 0.9)])[GROUPS]
+    points = centers + draw.normal(0, 0.03, centers.shape)
+    outcome = draw.random(len(GROUPS)) < RATES[GROUPS]
+    return pd.DataFrame(
+        {
+            "x": points[:, 0],
+            "y": points[:, 1],
+            "noise": draw.random(len(GROUPS)),
+            "more": draw.random(len(GROUPS)),
+            "bought": outcome,
+        }
     )
 
 
-@pytest.fixture
-def champion() -> Seen:
-    return see(scorer(CENTERS, [4, 2, 7]), sessions())
+def tried(columns: tuple[str, ...], *, resamples: int = 3, outcome: bool = True) -> Attempt:
+    sessions = planted()
+    return attempt(
+        sessions[[*columns]],
+        RecipeParams(columns=columns),
+        Background(sessions, "bought" if outcome else None, None),
+        sweeping=SWEEP,
+        selecting=ELBOW,
+        resamples=resamples,
+    )
 
 
-@pytest.fixture
-def candidate() -> Seen:
-    """The same groups under other cluster numbers, the first two of which are one segment."""
-    return see(scorer([(0.1, 0.9), (0.37, 0.1)], [7, 8]), sessions())
+def compared(attempts: dict[str, Attempt], *, outcome: bool = True) -> pd.DataFrame:
+    ends = planted()["bought"].to_numpy() if outcome else None
+    return compare(attempts, ends, 42).set_index("criterion")
 
 
-def test_each_session_has_the_segment_of_its_group(champion: Seen) -> None:
-    assert champion.segment.tolist() == np.array([4, 2, 7])[GROUPS].tolist()
-    assert champion.shares == {2: 0.3, 4: 0.6, 7: 0.1}
-    assert list(champion.shares) == [2, 4, 7]
-    assert champion.outliers == 0
+@pytest.fixture(scope="module")
+def clear() -> Attempt:
+    return tried(("x", "y"))
 
 
-def test_models_are_measured_in_one_space(champion: Seen, candidate: Seen) -> None:
-    bought = np.zeros(100, dtype=bool)
-    bought[:30] = bought[60:66] = True  # 30 of 60, 6 of 30, none of 10
+@pytest.fixture(scope="module")
+def blurred() -> Attempt:
+    return tried(("noise", "more", "y"))
 
-    one, other = measure([candidate, champion], champion.scaled, bought, 0)
 
-    points = champion.scaled
-    for found, labels in ((one, np.minimum(GROUPS, 1) * 0 + (GROUPS == 2)), (other, GROUPS)):
-        within = sum(
-            ((points[labels == group] - points[labels == group].mean(axis=0)) ** 2).sum()
-            for group in np.unique(labels)
+@pytest.fixture(scope="module")
+def table(clear: Attempt, blurred: Attempt) -> pd.DataFrame:
+    return compared({"clear": clear, "blurred": blurred})
+
+
+def test_the_recipe_that_sees_the_planted_groups_is_better(
+    table: pd.DataFrame, clear: Attempt
+) -> None:
+    assert table.loc["k", "clear"] == 3
+    assert adjusted_rand_score(GROUPS, clear.clusters) == 1
+    better = standing(table.reset_index()).better
+    assert better["blurred"] == []
+    assert {*better["clear"]} >= {
+        *("silhouette_all_columns", "stability_mean", "stability_min", "jaccard_min"),
+        *("prediction_strength", "natural_groups", "outcome_spread"),
+    }
+    assert table.loc["natural_groups", ["clear", "blurred"]].tolist() == [1, 0]
+    assert table.loc["stability_min", "clear"] == 1
+
+
+def test_the_order_of_the_recipes_changes_no_value(
+    table: pd.DataFrame, clear: Attempt, blurred: Attempt
+) -> None:
+    turned = compared({"blurred": blurred, "clear": clear})
+
+    same = [one.name for one in CRITERIA]
+    columns = ["clear", "blurred", "compared", "better"]
+    pd.testing.assert_frame_equal(
+        turned.loc[same, columns], table.loc[same, columns], check_exact=True
+    )
+    assert (
+        turned.loc["agreement_with_blurred", "clear"]
+        == (table.loc["agreement_with_clear", "blurred"])
+    )
+
+
+def test_the_same_recipe_under_two_names_ties_exactly(clear: Attempt) -> None:
+    again = tried(("x", "y"))
+
+    found = compared({"one": clear, "other": again})
+
+    inside = found.drop(index="agreement_with_one")
+    pd.testing.assert_series_equal(
+        inside["one"], inside["other"], check_names=False, check_exact=True
+    )
+    assert found.loc["agreement_with_one", "other"] == 1
+    assert (found["better"] == "").all()
+    # The shared columns are all of them, and must not count twice.
+    assert set(standing(found.reset_index()).equal) == {
+        one.name for one in CRITERIA if one.wanted
+    } - {"silhouette_shared_columns"}
+
+
+def test_values_are_those_of_the_choice_and_of_other_libraries(
+    table: pd.DataFrame, clear: Attempt, blurred: Attempt
+) -> None:
+    at_k = next(row for row in clear.concluded["scores"] if row["k"] == 3)
+    for name in ("stability_mean", "stability_min", "prediction_strength"):
+        assert table.loc[name, "clear"] == at_k[name]
+    for name in ("silhouette", "davies_bouldin", "calinski_harabasz"):
+        assert table.loc[f"{name}_own", "clear"] == at_k[name]
+    assert table.loc["jaccard_min", "clear"] == min(at_k["jaccard"])
+    assert table.loc["sse_explained", "clear"] == pytest.approx(
+        1 - at_k["sse"] / clear.concluded["scores"][0]["sse"], rel=1e-9
+    )
+    shares = np.bincount(GROUPS) / len(GROUPS)
+    assert table.loc["smallest_share", "clear"] == shares.min()
+    assert table.loc["largest_share", "clear"] == shares.max()
+    assert table.loc["agreement_with_clear", "blurred"] == pytest.approx(
+        adjusted_rand_score(clear.clusters, blurred.clusters)
+    )
+    assert np.isnan(table.loc["agreement_with_clear", "clear"])
+    for name, one in (("clear", clear), ("blurred", blurred)):
+        assert table.loc["silhouette_in_blurred", name] == pytest.approx(
+            silhouette_score(blurred.scaled, one.clusters)
         )
-        assert found["sse"] == pytest.approx(within)
-        assert found["silhouette"] == pytest.approx(silhouette_score(points, labels))
-    assert (one["k"], other["k"]) == (2, 3)
-    assert (one["smallest_share"], other["smallest_share"]) == (0.1, 0.1)
-    spread = other["outcome_spread"]
-    assert (spread["highest"], spread["lowest"], spread["spread"]) == (4, 7, 0.5)
-    assert spread["low"] < 0.5 < spread["high"]
-    assert one["outcome_spread"]["spread"] == pytest.approx(36 / 90)
+        everything = rank_space(planted()[["x", "y", "noise", "more"]])
+        assert table.loc["silhouette_all_columns", name] == pytest.approx(
+            silhouette_score(everything, one.clusters)
+        )
+        assert table.loc["silhouette_shared_columns", name] == pytest.approx(
+            silhouette_score(rank_space(planted()[["y"]]), one.clusters)
+        )
+    assert table.loc["silhouette_in_clear", "clear"] == table.loc["silhouette_own", "clear"]
 
 
-def test_without_an_outcome_there_is_no_spread(champion: Seen) -> None:
-    assert measure([champion], champion.scaled, None, 0)[0]["outcome_spread"] is None
+def test_what_is_measured_in_spaces_of_their_own_decides_nothing(table: pd.DataFrame) -> None:
+    own = ["silhouette_own", "davies_bouldin_own", "calinski_harabasz_own", "sse_explained"]
+    own += ["silhouette_in_clear", "silhouette_in_blurred", "smallest_share", "largest_share"]
+
+    assert not table.loc[own, "compared"].any()
+    assert (table.loc[own, ["wanted", "better"]] == "").all(axis=None)
 
 
-def test_one_segment_has_neither_silhouette_nor_spread() -> None:
-    alone = see(scorer([(0.3, 0.2)], [1]), sessions())
+def test_without_resamples_their_criteria_are_missing_and_it_is_said() -> None:
+    found = compared({"a": tried(("x", "y"), resamples=0), "b": tried(("noise", "y"), resamples=0)})
 
-    (found,) = measure([alone], alone.scaled, np.ones(100, dtype=bool), 0)
+    gone = ["stability_mean", "stability_min", "jaccard_min", "prediction_strength"]
+    gone += ["natural_groups", "vote_stability", "vote_prediction_strength"]
+    assert found.loc[gone, ["a", "b"]].isna().all(axis=None)
+    assert not found.loc[gone, "compared"].any()
+    for name in gone:
+        assert found.loc[name, "note"].endswith(
+            "not measured, as clustering.stability.resamples is 0"
+        )
+    assert set(standing(found.reset_index()).silent) == set(gone[:5])
+    assert found.loc["silhouette_all_columns", "compared"]
 
-    assert (found["silhouette"], found["outcome_spread"], found["k"]) == (None, None, 1)
-    assert stability(alone, 5, 0, None) == {}
 
+def test_without_an_outcome_its_spread_is_missing_and_it_is_said() -> None:
+    attempts = {
+        name: tried(columns, resamples=0, outcome=False)
+        for name, columns in {"a": ("x", "y"), "b": ("noise", "y")}.items()
+    }
 
-def test_agreement_is_that_of_the_partitions_and_change_that_of_the_ids(
-    champion: Seen, candidate: Seen
-) -> None:
-    found = between(candidate, champion)
+    found = compared(attempts, outcome=False)
 
-    assert found["adjusted_rand"] == pytest.approx(
-        adjusted_rand_score(GROUPS, (GROUPS == 2).astype(int))
+    rows = ["outcome_spread", "outcome_spread_low", "outcome_spread_high"]
+    assert found.loc[rows, ["a", "b"]].isna().all(axis=None)
+    assert not found.loc[rows, "compared"].any()
+    assert (
+        found["note"].str.contains("there is no outcome (columns.outcome)", regex=False)[rows].all()
     )
-    # Only segment 7 is in both; the other 90 sessions have another id.
-    assert found["changed"] == 0.9
-    assert found["changed_low"] < 0.9 < found["changed_high"]
 
 
-def test_the_same_model_agrees_with_itself(champion: Seen) -> None:
-    found = between(champion, champion)
-
-    assert (found["adjusted_rand"], found["changed"], found["moved"]) == (1.0, 0.0, [])
-    assert found["changed_low"] == 0
+def warned(one: Attempt, *kinds: str) -> Attempt:
+    warnings = [{"kind": kind, "about": "x", "message": "m"} for kind in kinds]
+    return Attempt(one.features, {**one.concluded, "warnings": warnings}, one.clusters, one.scaled)
 
 
-def test_shifts_of_centres_are_told_in_both_units_the_largest_first(champion: Seen) -> None:
-    moved = scorer([(0.15, 0.1), (0.9, 0.11), (0.1, 0.82)], [4, 2, 7])
-
-    found = between(see(moved, sessions()), champion)["moved"]
-
-    assert [(one["segment"], one["feature"]) for one in found] == [(7, "stay"), (4, "pages")]
-    assert found[0]["shift"] == pytest.approx(-0.08)
-    assert (found[0]["before"], found[0]["after"]) == pytest.approx((9.0, 8.2))
-
-
-def test_another_scaling_moves_no_centre(champion: Seen) -> None:
-    halved = scorer([(a / 2, b / 2) for a, b in CENTERS], [4, 2, 7], scale=20.0)
-
-    assert between(see(halved, sessions()), champion)["moved"] == []
-
-
-def test_segments_that_come_back_have_a_jaccard_index_near_one(champion: Seen) -> None:
-    for tolerance in (None, 0.05):
-        found = stability(champion, 5, 0, tolerance)
-        assert list(found) == [2, 4, 7]
-        assert all(value is not None and value > 0.99 for value in found.values())
-
-
-def test_a_segment_without_sessions_cannot_come_back() -> None:
-    far = see(scorer([*CENTERS, (9.0, 9.0)], [4, 2, 7, 8]), sessions())
-
-    found = stability(far, 3, 0, None)
-
-    assert found[8] is None
-    assert far.shares[8] == 0
-
-
-def test_nothing_is_said_without_resamples(champion: Seen) -> None:
-    assert stability(champion, 0, 0, None) == {}
-
-
-def test_many_sessions_are_resampled_from_a_part(
-    champion: Seen, monkeypatch: pytest.MonkeyPatch
+def test_a_proxy_of_the_outcome_wins_no_spread_and_loses_none(
+    clear: Attempt, blurred: Attempt
 ) -> None:
-    monkeypatch.setattr(comparison, "RESAMPLED_ROWS", 50)
-    seen = []
+    leading = compared({"a": warned(clear, "outcome_proxy"), "b": warned(blurred)})
+    behind = compared({"a": warned(clear), "b": warned(blurred, "outcome_proxy")})
 
-    def watch(points: np.ndarray, *rest: object) -> dict[int, object]:
-        seen.append(len(points))
-        return {}
+    assert not leading.loc["outcome_spread", "compared"]
+    assert leading.loc["outcome_spread", "better"] == ""
+    assert leading.loc["outcome_spread", "note"].endswith(
+        "not compared, as x of a nearly tells the outcome by itself, so that a would be better by "
+        "construction"
+    )
+    assert behind.loc["outcome_spread", "better"] == "a"
+    assert behind.loc["warnings", ["a", "b", "better"]].tolist() == [0, 1, "a"]
+    assert behind.loc["warnings", "note"].endswith("a: none, b: outcome_proxy (x)")
 
-    monkeypatch.setattr(comparison, "bootstrap", watch)
 
-    stability(champion, 3, 0, None)
+@pytest.mark.parametrize(
+    ("means", "better"),
+    [
+        ({"a": 0.9, "b": 0.8901}, ""),
+        ({"a": 0.9, "b": 0.88}, "a"),
+        ({"a": 0.9, "b": 0.895, "c": 0.5}, "a,b"),
+        ({"a": 0.9, "b": None}, ""),
+    ],
+)
+def test_values_within_the_tolerance_are_equal(
+    clear: Attempt, means: dict[str, Any], better: str
+) -> None:
+    def with_mean(mean: float | None) -> Attempt:
+        rows = [row | {"stability_mean": mean} for row in clear.concluded["scores"]]
+        concluded = {**clear.concluded, "scores": rows}
+        return Attempt(clear.features, concluded, clear.clusters, clear.scaled)
 
-    assert seen == [50]
+    found = compared({name: with_mean(mean) for name, mean in means.items()})
+
+    assert found.loc["stability_mean", "better"] == better
+    assert found.loc["stability_mean", "compared"] == (None not in means.values())
+    assert [*found.columns] == ["unit", *means, *FIXED[2:]]
+
+
+def test_ranks_are_the_same_whatever_transform_and_scaler() -> None:
+    values = planted()[["x", "noise"]].clip(lower=0) * 1_000
+
+    np.testing.assert_array_equal(rank_space(values), rank_space(np.log1p(values)))
+    np.testing.assert_array_equal(rank_space(values), rank_space(values * 7 - 3))
+    np.testing.assert_allclose(rank_space(values).std(axis=0), 1)
+
+
+def test_a_gap_takes_the_rank_of_the_median() -> None:
+    table = pd.DataFrame({"a": [1.0, 2.0, np.nan, 2.0, 3.0]})
+
+    ranks = rank_space(table)[:, 0]
+
+    assert ranks[1] == ranks[2] == ranks[3] == pytest.approx(0)
+    assert ranks[0] == -ranks[4]
+
+
+def test_the_spread_leaves_out_segments_of_under_30_sessions() -> None:
+    clusters = np.repeat([0, 1, 2], [100, 29, 50])
+    outcome = np.concatenate([np.arange(100) < 20, np.ones(29, dtype=bool), np.arange(50) < 30])
+
+    spread, low, high = outcome_spread(clusters, outcome)
+
+    assert spread == pytest.approx(0.4)
+    assert low < 0.4 < high
+    assert np.isnan(outcome_spread(clusters[:129], outcome[:129])).all()
+
+
+def test_an_attempt_leaves_its_input_alone() -> None:
+    sessions = planted()
+    before = sessions.copy()
+
+    attempt(
+        sessions[["x", "y"]],
+        RecipeParams(columns=("x", "y"), transform="log1p", missing="median"),
+        Background(sessions, "bought", None),
+        sweeping=SWEEP,
+        selecting=ELBOW,
+        resamples=0,
+    )
+
+    pd.testing.assert_frame_equal(sessions, before)

@@ -23,7 +23,7 @@ CHAMPION = {"silhouette": 0.625, "outlier_share": 0.01, "distance_rise": 0.25}
 ROWS = {"candidate": 500, "champion": 1_000}
 
 
-def refused(
+def refused(  # noqa: PLR0913 (one argument a thing that can differ)
     candidate: dict[str, Any] | None = None,
     champion: dict[str, Any] | None = None,
     agreement: float = 0.8,

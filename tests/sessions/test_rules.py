@@ -16,6 +16,7 @@ from user_activity_trends.sessions.rules import (
     find_defects,
     numbered,
     rules_for,
+    rules_for_all,
     typed,
 )
 
@@ -689,6 +690,30 @@ def test_the_recipe_says_what_features_must_keep(
 ) -> None:
     for rule in rules_for(ColumnsParams(), _recipe(**settings), to_score=to_score):
         assert (rule.required, rule.logged) == (required, logged)
+
+
+def test_rules_for_several_recipes_are_kept_by_what_keeps_those_of_each() -> None:
+    """One takes logarithms and fills gaps; the other, with a column of its own, rejects them."""
+    logged = RecipeParams(columns=("a", "b"), transform="log1p", missing="median")
+    plain = RecipeParams(columns=("b", "d"))
+
+    for order in ([logged, plain], [plain, logged]):
+        rules = rules_for_all(COLUMNS, order)
+
+        features = {rule.column: rule for rule in rules if rule.role == "feature"}
+        assert features == {
+            "a": Rule("a", "feature", kind="count", required=False, logged=True),
+            "b": Rule("b", "feature", required=True, logged=True),
+            "d": Rule("d", "feature", required=True),
+        }
+        assert [rule.role for rule in rules] == [
+            *("id", "feature", "feature", "feature"),
+            *("outcome", "period", "user", "dimension"),
+        ]
+
+
+def test_rules_for_one_recipe_are_those_of_it_alone() -> None:
+    assert rules_for_all(COLUMNS, [_recipe()]) == rules_for(COLUMNS, _recipe())
 
 
 def test_a_column_with_two_roles_has_one_rule() -> None:

@@ -24,20 +24,23 @@ class Figure(Protocol):
         ...
 
 
-def drawn(title: str, traces: Sequence[Trace], layout: Layout) -> Figure:
+def drawn(
+    title: str, traces: Sequence[Trace], layout: Layout, *, title_width: int = text.WIDTH
+) -> Figure:
     """Make a figure.
 
     Args:
         title: The finding, as plain text.
         traces: Traces of Plotly; every text in them is escaped.
         layout: Layout of Plotly, likewise.
+        title_width: Characters in a line of the title.
 
     Returns:
         The figure, with plain lists in it.
     """
     import plotly.graph_objects as go
 
-    lines = text.wrapped(title)
+    lines = text.wrapped(title, title_width)
     heading = {
         "text": lines,
         "x": 0.01,

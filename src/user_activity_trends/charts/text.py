@@ -21,6 +21,8 @@ LINE = "<br>"
 
 ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
 
+WIDTH = 78
+"""Characters in a line of a title."""
 LONGEST = 32
 """Characters of a name in a chart; hover texts and tables have all of them."""
 
@@ -64,7 +66,7 @@ def name(text: object, most: int = LONGEST) -> str:
     return literal(shortened(text, most))
 
 
-def wrapped(text: str, width: int = 78) -> str:
+def wrapped(text: str, width: int = WIDTH) -> str:
     """Break a text into lines and escape each.
 
     >>> wrapped("Three segments: one < two", 16)

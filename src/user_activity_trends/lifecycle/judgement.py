@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from user_activity_trends.lifecycle.predecessor import Predecessor
 from user_activity_trends.lifecycle.record import ModelRecord
-from user_activity_trends.segmentation import comparison, gates
+from user_activity_trends.segmentation import challenge, gates
 from user_activity_trends.segmentation.gates import Gate, GatesParams
 from user_activity_trends.segmentation.scorer import SegmentScorer
 
@@ -48,20 +48,20 @@ def judge(  # noqa: PLR0913 (two models, the sessions, and how to judge)
         ``refused``), ``in_words``, ``gates``, ``models`` (measures of each) and
         ``between`` (None if there is nothing to compare with).
     """
-    seen = [comparison.see(scorer, sessions)]
+    seen = [challenge.see(scorer, sessions)]
     rival = predecessor.scorer
     strangers = [] if rival is None else rival.lacking(list(sessions.columns))
     if rival is not None and not strangers:
-        seen.append(comparison.see(rival, sessions))
-    measured = comparison.measure(seen, seen[-1].scaled, outcome, random_state)
+        seen.append(challenge.see(rival, sessions))
+    measured = challenge.measure(seen, seen[-1].scaled, outcome, random_state)
     for one, told, goes_on in zip(seen, measured, (record.continued, True), strict=False):
         tolerance = continuity if goes_on and continuity and len(seen) > 1 else None
-        jaccard = comparison.stability(one, resamples, random_state, tolerance)
+        jaccard = challenge.stability(one, resamples, random_state, tolerance)
         known = [value for value in jaccard.values() if value is not None]
         told |= {"jaccard": jaccard, "minimum_jaccard": min(known, default=None)}
     between = None
     if len(seen) > 1:
-        between = comparison.between(seen[0], seen[1])
+        between = challenge.between(seen[0], seen[1])
         usual = predecessor.mean_square
         now = float((seen[1].distance ** 2).mean())
         measured[1]["distance_rise"] = now / usual - 1 if usual else None

@@ -7,7 +7,7 @@ import pandas as pd
 
 from user_activity_trends.lifecycle.judgement import failed_gates
 from user_activity_trends.lifecycle.store import ModelStore
-from user_activity_trends.segmentation import comparison as compared
+from user_activity_trends.segmentation import challenge
 from user_activity_trends.segmentation.scorer import SegmentScorer
 
 _METRICS = ("k", "sessions", "sse", "silhouette", "davies_bouldin", "calinski_harabasz")
@@ -127,8 +127,8 @@ def comparison(store: ModelStore, one: str, other: str, sessions: pd.DataFrame |
     if sessions is None or lacking:
         why = f"they lack {', '.join(lacking)}" if lacking else "there are none"
         return [*blocks, f"Not compared on the sessions of the last run: {why}."]
-    found = [compared.see(scorer, sessions) for scorer in scorers]
-    told = compared.between(found[1], found[0])
+    found = [challenge.see(scorer, sessions) for scorer in scorers]
+    told = challenge.between(found[1], found[0])
     blocks.append(
         f"On the {len(sessions):,} sessions of the last run: adjusted Rand index "
         f"{told['adjusted_rand']:.3f}; {told['changed']:.2%} of the sessions have another segment "

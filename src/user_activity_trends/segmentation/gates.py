@@ -49,7 +49,7 @@ def judge(  # noqa: PLR0913 (two models, how far they agree, and the limits)
 
     Args:
         limits: What it must keep to.
-        candidate: What ``comparison.measure`` says of it, and ``minimum_jaccard``
+        candidate: What ``challenge.measure`` says of it, and ``minimum_jaccard``
             (None: nothing was resampled).
         champion: The same of the model in use; None: there is none.
         agreement: Adjusted Rand index between the two.

@@ -3,9 +3,10 @@
 import math
 from collections import Counter
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, Self
 
 import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from user_activity_trends.errors import DegenerateDataError, NoElbowError
 
@@ -23,6 +24,27 @@ _LEAST = 3
 """Points of a curve that can bend: two are a straight line."""
 STRONG = 0.9
 """Prediction strength from which k gets its vote."""
+
+
+class SelectionParams(BaseModel):
+    """Who decides on the number of clusters."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    method: Method
+    n_clusters: int | None = Field(ge=2, description="for method or fallback fixed")
+    fallback: Method | None = Field(description="method to use if there is no elbow")
+    keep_k: bool = Field(description="go on with as many segments as the model in use has")
+
+    @model_validator(mode="after")
+    def _choice_is_possible(self) -> Self:
+        if "fixed" in (self.method, self.fallback) and self.n_clusters is None:
+            msg = "n_clusters is missing; method or fallback fixed needs it"
+            raise ValueError(msg)
+        if self.fallback == "elbow":
+            msg = "fallback cannot be elbow, which is what failed; use silhouette or fixed"
+            raise ValueError(msg)
+        return self
 
 
 def find_elbow(curve: pd.DataFrame) -> int | None:
@@ -118,12 +140,14 @@ def most_reproducible(means: Mapping[int, float]) -> list[int]:
     return [k for k, mean in means.items() if mean >= best - NEARLY]
 
 
-def choose(
+def choose(  # noqa: PLR0913 (the votes, and whose counts)
     votes: dict[str, int | None],
     counts: list[int],
     method: Method,
     n_clusters: int | None = None,
     fallback: Method | None = None,
+    *,
+    kept_k: int | None = None,
 ) -> tuple[int, ChosenBy]:
     """Choose k.
 
@@ -136,6 +160,7 @@ def choose(
             (of equals their k, else the smallest); ``fixed`` takes ``n_clusters``.
         n_clusters: k for ``fixed``.
         fallback: Method to use if there is no elbow.
+        kept_k: k of the model in use, which goes before all but ``fixed``; None: choose.
 
     Returns:
         The k, and the method that chose it.
@@ -145,6 +170,8 @@ def choose(
         DegenerateDataError: The data does not allow ``n_clusters`` clusters, or
             no criterion votes.
     """
+    if kept_k in counts and method != "fixed":
+        return kept_k, "champion"
     setting = "method"
     if method == "elbow" and votes["elbow"] is None:
         if fallback is None:

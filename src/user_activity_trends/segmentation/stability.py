@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
 
 from user_activity_trends.segmentation.agreement import (
     Labels,
@@ -24,6 +25,14 @@ index of 50 is 0.13 with 5 starts, and 0.80 with 8 as with 10 that are all taken
 SPLITS = 5
 """Times that the sessions are split into halves."""
 _BOOTSTRAP, _SPLIT = 1, 2
+
+
+class StabilityParams(BaseModel):
+    """How far the segments are put to the test."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    resamples: int = Field(ge=0, description="bootstrap samples; 0: no resampling, no permutation")
 
 
 @dataclass(frozen=True)

@@ -2,15 +2,35 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from user_activity_trends.errors import DegenerateDataError
 from user_activity_trends.segmentation.fits import Partition, fit
 from user_activity_trends.segmentation.model import Matrix
 from user_activity_trends.segmentation.scores import measure
 from user_activity_trends.segmentation.threads import small_fits
+
+
+class SweepParams(BaseModel):
+    """Cluster counts to try, and the seed that makes the trial repeatable."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    k_min: int = Field(ge=1)
+    k_max: int = Field(ge=2)
+    restarts: int = Field(ge=1, description="k-means++ starts per k; the tightest result counts")
+    random_state: int = Field(ge=0, lt=2**32)
+
+    @model_validator(mode="after")
+    def _range_is_not_empty(self) -> Self:
+        if self.k_min > self.k_max:
+            msg = f"k_min = {self.k_min} is above k_max = {self.k_max}"
+            raise ValueError(msg)
+        return self
 
 
 def candidate_counts(scaled: Matrix, k_min: int, k_max: int) -> range:

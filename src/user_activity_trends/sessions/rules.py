@@ -5,8 +5,8 @@ the parameters, ``find_defects`` names every cell that breaks its rule, and
 ``typed`` turns the rest into numbers, truth values and categories.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import narwhals as nw
@@ -193,6 +193,33 @@ def rules_for(
             )
         )
     return rules
+
+
+def rules_for_all(columns: ColumnsParams, recipes: Iterable[RecipeParams]) -> list[Rule]:
+    """Build rules that a session keeps if it keeps those of every recipe.
+
+    Args:
+        columns: What the columns mean.
+        recipes: The recipes that the sessions are for.
+
+    Returns:
+        One rule a column: the id, the features of all recipes, then the others. A
+        column that is a feature of one recipe is checked as that for all.
+    """
+    merged: dict[str, Rule] = {}
+    for rule in (one for recipe in recipes for one in rules_for(columns, recipe)):
+        known = merged.get(rule.column, rule)
+        feature = rule if rule.role == "feature" else known
+        merged[rule.column] = replace(
+            feature,
+            required=known.required or rule.required,
+            logged=known.logged or rule.logged,
+        )
+    order = ("id", "feature")
+    return sorted(
+        merged.values(),
+        key=lambda rule: order.index(rule.role) if rule.role in order else len(order),
+    )
 
 
 def numbered(table: nw.DataFrame[Any], rules: Sequence[Rule], file: str) -> nw.DataFrame[Any]:

@@ -18,21 +18,8 @@ from user_activity_trends.pipelines.clustering.params import (
     StabilityParams,
     SweepParams,
 )
-from user_activity_trends.segmentation import (
-    alignment,
-    cautions,
-    evidence,
-    naming,
-    natural,
-    references,
-    scores,
-    selection,
-    stability,
-    sweep,
-    verdict,
-)
+from user_activity_trends.segmentation import alignment, choice, evidence, naming, scores, sweep
 from user_activity_trends.segmentation import model as models
-from user_activity_trends.segmentation.cautions import Caution
 from user_activity_trends.segmentation.evidence import Evidence
 from user_activity_trends.segmentation.identities import identities_of
 from user_activity_trends.segmentation.model import Matrix, SegmentationModel
@@ -129,149 +116,33 @@ def select_cluster_count(  # noqa: PLR0913, PLR0917 (one argument an input)
             columns are the same.
 
     Returns:
-        ``k``, ``method`` (that chose it; ``champion``: the model in use has as many),
-        ``votes`` (the k of each criterion), ``candidates``, ``restarts``,
-        ``resamples``, ``samples`` (sessions on which each thing was measured),
-        ``references`` (tables without groups),
-        ``thresholds`` (of natural groups), ``scores`` (with the highest
-        ``reference_silhouette``, and the sessions' own one that is compared with
-        it, of the same quick fit; and ``valley``, the share of sessions between
-        the two clusters that are parted least), ``elbow_ranges``,
-        ``permutations``, ``natural_groups`` (whether any k has them),
-        ``natural_counts`` (those k), ``natural_at_k`` (whether the chosen k has
-        them; None: not examined), ``warnings``, and ``verdict`` in words.
+        See ``user_activity_trends.segmentation.choice.conclude``.
 
     Raises:
         NoElbowError: There is no elbow and no fallback.
         DegenerateDataError: The data does not allow the k that is configured.
     """
-    known = Evidence.model_validate(cluster_evidence)
-    counts = [int(k) for k in elbow_curve["k"]]
-    votes = selection.collect_votes(elbow_curve)
-    kept = _kept_k(
+    following = Predecessor.model_validate(predecessor).scorer
+    concluded = choice.conclude(
+        elbow_curve,
+        Evidence.model_validate(cluster_evidence),
         selecting,
-        counts,
-        FeatureScaler.model_validate(feature_scaler),
-        Predecessor.model_validate(predecessor).scorer,
+        sweeping.restarts,
+        choice.Background(valid_sessions, columns.outcome, columns.period),
+        kept_k=_kept_k(selecting, following, FeatureScaler.model_validate(feature_scaler)),
     )
-    k, method = kept or selection.choose(
-        votes, counts, selecting.method, selecting.n_clusters, selecting.fallback
-    )
-    ranges = selection.elbow_ranges(elbow_curve)
-    judged = natural.Natural(None)
-    if known.resamples:
-        judged = natural.judge(
-            elbow_curve,
-            known.own_silhouettes,
-            known.reference_silhouettes,
-            known.valleys,
-            known.sizes,
-            known.variance_shares,
-        )
-    elbows = [one["elbow"] for one in known.permuted_votes]
-    by_k = elbow_curve.set_index("k")
-    told = verdict.Findings(
-        k=k,
-        method=method,
-        asked=selecting.method,
-        votes=votes,
-        counts=counts,
-        elbow_ranges=ranges,
-        resamples=known.resamples,
-        permuted_elbows=elbows,
-        stability={
-            one: (by_k["stability_mean"][one], by_k["stability_min"][one]) for one in known.jaccard
-        },
-        natural=judged,
-        references=sum(known.references.values()),
-    )
-    found = _cautions(by_k, known, {k} | _cast(votes), k) + _column_cautions(
-        valid_sessions, list(known.variance_shares), columns
-    )
-    for caution in found:
-        logger.warning("%s", caution.message)
-    return {
-        "k": k,
-        "method": method,
-        "votes": votes,
-        "candidates": counts,
-        "restarts": {
-            "sweep": sweeping.restarts,
-            "model": sweeping.restarts,
-            "stability": stability.RESTARTS,
-            "prediction_strength": stability.RESTARTS,
-            "permutations": references.RESTARTS,
-            "drawn_references": references.RESTARTS,
-        },
-        "resamples": known.resamples,
-        "samples": known.samples,
-        "references": known.references,
-        "thresholds": {
-            "silhouette_above_references": natural.CLEAR,
-            "prediction_strength": natural.PREDICTABLE,
-            "valley": natural.VALLEY,
-        },
-        "scores": [
-            {name: None if np.isnan(value) else value for name, value in row.items()}
-            | {
-                "own_silhouette": known.own_silhouettes.get(int(row["k"])),
-                "reference_silhouette": known.reference_silhouettes.get(int(row["k"])),
-                "valley": known.valleys.get(int(row["k"])),
-                "jaccard": known.jaccard.get(int(row["k"]), []),
-            }
-            for row in elbow_curve.to_dict("records")
-        ],
-        "elbow_ranges": ranges,
-        "permutations": {
-            "count": len(elbows),
-            "elbows": elbows,
-            "votes": {
-                name: [one[name] for one in known.permuted_votes]
-                for name in ("silhouette", "davies_bouldin", "calinski_harabasz")
-            },
-        },
-        "natural_groups": None if judged.counts is None else bool(judged.counts),
-        "natural_counts": judged.counts,
-        "natural_at_k": None if judged.counts is None else k in judged.counts,
-        "warnings": [caution.model_dump() for caution in found],
-        "verdict": verdict.in_words(told),
-    }
+    for caution in concluded["warnings"]:
+        logger.warning("%s", caution["message"])
+    return concluded
 
 
 def _kept_k(
-    selecting: SelectionParams,
-    counts: list[int],
-    scaler: FeatureScaler,
-    in_use: SegmentScorer | None,
-) -> tuple[int, selection.ChosenBy] | None:
-    """Return the k of the model in use, unless somebody has fixed another one."""
-    if not selecting.keep_k or selecting.method == "fixed" or in_use is None:
+    selecting: SelectionParams, in_use: SegmentScorer | None, scaler: FeatureScaler
+) -> int | None:
+    """Return the k of the model in use, if it is to be kept and the columns are the same."""
+    if not selecting.keep_k or in_use is None or not in_use.takes(scaler):
         return None
-    k = len(in_use.segments)
-    return (k, "champion") if in_use.takes(scaler) and k in counts else None
-
-
-def _cast(votes: dict[str, int | None]) -> set[int]:
-    return {k for k in votes.values() if k is not None}
-
-
-def _cautions(by_k: pd.DataFrame, known: Evidence, asked: set[int], k: int) -> list[Caution]:
-    return [
-        *cautions.dominant_features(known.variance_shares),
-        *cautions.tiny_segments(known.sizes[k]),
-        *cautions.lopsided_scores(by_k["silhouette"], known.sizes, asked),
-    ]
-
-
-def _column_cautions(
-    sessions: pd.DataFrame, names: list[str], columns: ColumnsParams
-) -> list[Caution]:
-    found: list[Caution] = []
-    if columns.outcome:
-        found += cautions.outcome_proxies(sessions[names], sessions[columns.outcome])
-    if columns.period:
-        found += cautions.calendar_artefacts(sessions[names], sessions[columns.period])
-    return found
+    return len(in_use.segments)
 
 
 def train_model(  # noqa: PLR0913, PLR0917 (one argument an input)

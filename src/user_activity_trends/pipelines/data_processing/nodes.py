@@ -6,21 +6,14 @@ from typing import Any
 import narwhals as nw
 import pandas as pd
 
-from user_activity_trends.errors import CellsError, DegenerateDataError, InputFileError, listed
+from user_activity_trends.errors import listed
 from user_activity_trends.pipelines.data_processing.params import DataProcessingParams
-from user_activity_trends.recipes import RecipeParams, RecipesParams
+from user_activity_trends.recipes import RecipesParams
 from user_activity_trends.segmentation.scaling import FeatureScaler
 from user_activity_trends.sessions import holdout, quality
+from user_activity_trends.sessions.acceptance import accept, read, varying
 from user_activity_trends.sessions.columns import ColumnsParams
-from user_activity_trends.sessions.rules import (
-    MISSING,
-    ROW,
-    SESSION_ID,
-    find_defects,
-    numbered,
-    rules_for,
-    typed,
-)
+from user_activity_trends.sessions.rules import SESSION_ID, find_defects, rules_for, typed
 
 logger = logging.getLogger(__name__)
 
@@ -49,16 +42,9 @@ def validate_sessions(
         InputFileError: The file has no sessions.
         ColumnsError: The file lacks a column.
     """
-    table = nw.from_native(sessions, eager_only=True)
-    file = sessions.attrs.get("file", "sessions")
     rules = rules_for(columns, recipes[recipe])
-    checked = numbered(table, rules, file)
-    if table.is_empty():
-        msg = f"{file}: has a header and no sessions; give a file with at least two sessions"
-        raise InputFileError(msg)
-    repeated = quality.repeated_rows(table)
-    if processing.duplicates == "drop":
-        checked = checked.filter(~nw.col(ROW).is_in(repeated))
+    found = read(sessions, rules, processing)
+    table, file, checked = found.table, found.file, found.checked
     defects = find_defects(checked, rules, file)
     accepted = typed(checked, rules, defects["row"])
     unused = [name for name in table.columns if name not in checked.columns]
@@ -70,7 +56,7 @@ def validate_sessions(
         "rows_accepted": len(accepted),
         "rows_rejected": defects["row"].n_unique(),
         "defects_by_reason": quality.count_reasons(defects),
-        "duplicate_rows": len(repeated),
+        "duplicate_rows": len(found.repeated),
         "duplicates": {"keep": "kept", "drop": "dropped"}[processing.duplicates],
         "blank_lines": sessions.attrs.get("blank_lines", 0),
         "unused_columns": unused,
@@ -106,57 +92,16 @@ def check_rejected_share(  # noqa: PLR0913, PLR0917 (one argument an input)
             and the recipe says ``missing: fail``.
         DegenerateDataError: No session was accepted, or all are the same.
     """
-    table = nw.from_native(sessions, eager_only=True)
-    file = sessions.attrs.get("file", "sessions")
-    defects = nw.from_native(rejected_sessions, eager_only=True)
-    chosen = recipes[recipe]
-    rules = rules_for(columns, chosen)
-    gaps = defects.filter((nw.col("reason") == MISSING) & nw.col("column").is_in(chosen.columns))
-    if chosen.missing == "fail" and len(gaps):
-        msg = (
-            f"{file}: {len(gaps)} values are missing and recipes.{recipe}.missing is fail: "
-            f"{_listed(quality.count_reasons(gaps))}; see rejected_sessions, or set it to "
-            "reject or median"
-        )
-        raise CellsError(msg)
-    refused = defects["row"].n_unique()
-    if refused / len(table) > processing.max_rejected_share:
-        msg = (
-            f"{file}: {refused} of {len(table)} rows ({refused / len(table):.1%}) have a defect, "
-            f"more than data_processing.max_rejected_share = {processing.max_rejected_share:g} "
-            f"allows: {_listed(quality.count_reasons(defects))}; see rejected_sessions, "
-            "mend the file, give other spellings in columns.values, or raise the setting"
-        )
-        raise CellsError(msg)
-    checked = numbered(table, rules, file)
-    if processing.duplicates == "drop":
-        checked = checked.filter(~nw.col(ROW).is_in(quality.repeated_rows(table)))
-    accepted = typed(checked, rules, defects["row"])
-    if accepted.is_empty():
-        msg = f"{file}: none of {len(table)} sessions was accepted; see rejected_sessions"
-        raise DegenerateDataError(msg)
-    if not _varying(accepted, chosen):
-        msg = (
-            f"{file}: all {len(accepted)} accepted sessions are the same in "
-            f"recipes.{recipe}.columns ({', '.join(chosen.columns)}); "
-            "give more sessions or other columns"
-        )
-        raise DegenerateDataError(msg)
-    valid: pd.DataFrame = accepted.to_native()
+    rules = rules_for(columns, recipes[recipe])
+    valid: pd.DataFrame = accept(
+        read(sessions, rules, processing),
+        nw.from_native(rejected_sessions, eager_only=True),
+        rules,
+        recipes={recipe: recipes[recipe]},
+        processing=processing,
+        advice="see rejected_sessions",
+    ).to_native()
     return valid
-
-
-def _listed(counts: dict[str, int], most: int = 8) -> str:
-    listed = [f"{reason} ({count})" for reason, count in counts.items()]
-    return "; ".join(listed[:most] + ([f"{len(listed) - most} more"] if listed[most:] else []))
-
-
-def _varying(sessions: nw.DataFrame[Any], recipe: RecipeParams) -> list[str]:
-    low, high = (
-        sessions.select(nw.col(*recipe.columns).min()).rows(named=True)[0],
-        sessions.select(nw.col(*recipe.columns).max()).rows(named=True)[0],
-    )
-    return [name for name in recipe.columns if low[name] is not None and low[name] < high[name]]
 
 
 def select_features(
@@ -174,13 +119,13 @@ def select_features(
     """
     sessions = nw.from_native(valid_sessions, eager_only=True)
     chosen = recipes[recipe]
-    varying = _varying(sessions, chosen)
-    constant = [name for name in chosen.columns if name not in varying]
+    kept = varying(sessions, chosen)
+    constant = [name for name in chosen.columns if name not in kept]
     if constant:
         logger.warning(
             "columns with one value only say nothing and are left out: %s", ", ".join(constant)
         )
-    features: pd.DataFrame = sessions.select(SESSION_ID, *varying).to_native()
+    features: pd.DataFrame = sessions.select(SESSION_ID, *kept).to_native()
     return features
 
 
