@@ -127,7 +127,7 @@ def test_every_documented_setting_is_accepted(path: str, value: Any) -> None:
             1,
             (
                 "zzz: there is no such setting; known here: sessions_file, new_sessions_file, "
-                "recipe, recipes, columns, data_processing, clustering, labelling"
+                "recipe, recipes, columns, data_processing, clustering, labelling, tracking"
             ),
         ),
         (
