@@ -4,10 +4,14 @@ SHELL := /bin/sh
 ENVIRONMENT := .venv
 BENCH_ENVIRONMENT := .venv-bench
 BIN := $(ENVIRONMENT)/bin
+# MLflow takes older packages than the rest, so it has an environment of its own.
+MLFLOW_ENVIRONMENT := .venv-mlflow
+RUN_ENVIRONMENT := $(if $(MLFLOW),$(MLFLOW_ENVIRONMENT)/mlflow,$(ENVIRONMENT)/runtime)
 
 # Bytecode makes every start seconds faster; telemetry is off (see .telemetry).
 unexport PYTHONDONTWRITEBYTECODE
 export DO_NOT_TRACK = 1
+export MLFLOW_DISABLE_TELEMETRY = true
 
 # Values reach the recipes as environment variables, as they were given: neither
 # make nor the shell looks for anything to expand in them.
@@ -18,7 +22,7 @@ override PARAMS := $(value PARAMS)
 override SEEDS := $(value SEEDS)
 export SESSIONS NEW RECIPE PARAMS SEEDS
 
-.PHONY: help run test check format bench planted-truth viz viz-build real-data sample lock clean dags airflow airflow-env test-airflow test-airflow-faults
+.PHONY: help run test check format bench planted-truth viz viz-build real-data sample lock clean dags airflow airflow-env test-airflow test-airflow-faults mlflow test-mlflow
 
 help: ## List the targets
 	@echo "make TARGET [NAME=VALUE ...]"
@@ -29,7 +33,7 @@ $(ENVIRONMENT)/%.installed: requirements/%.txt tools/install
 	@tools/install $(ENVIRONMENT) $<
 	@touch $@
 
-run: $(ENVIRONMENT)/runtime.installed ## Run the main job; SESSIONS=PATH NEW=PATH RECIPE=NAME PARAMS=K=V,...
+run: $(RUN_ENVIRONMENT).installed ## Run the main job; SESSIONS=PATH NEW=PATH RECIPE=NAME PARAMS=K=V,... MLFLOW=1
 	@params=; add() { params="$${params:+$$params,}$$1"; }; \
 	for path in "$$SESSIONS" "$$NEW"; do case "$$path" in *,*) \
 		echo "make run: $$path has a comma, which --params cannot carry; rename the file" >&2; exit 1;; \
@@ -38,11 +42,11 @@ run: $(ENVIRONMENT)/runtime.installed ## Run the main job; SESSIONS=PATH NEW=PAT
 	if [ -n "$$NEW" ]; then add "new_sessions_file=$$NEW"; fi; \
 	if [ -n "$$RECIPE" ]; then add "recipe=$$RECIPE"; fi; \
 	if [ -n "$$PARAMS" ]; then add "$$PARAMS"; fi; \
-	exec $(BIN)/kedro run --params "$$params"
+	exec $(dir $(RUN_ENVIRONMENT))bin/kedro run --params "$$params"
 
-test: $(ENVIRONMENT)/dev.installed ## Run all tests but those of test-airflow, with coverage
+test: $(ENVIRONMENT)/dev.installed ## Run all tests but those of test-airflow and test-mlflow, with coverage
 	@tools/need chromium=chromium
-	@$(BIN)/python -m pytest --ignore tests/airflow --numprocesses 2 --dist worksteal --cov --cov-report term
+	@$(BIN)/python -m pytest --ignore tests/airflow --ignore tests/mlflow --numprocesses 2 --dist worksteal --cov --cov-report term
 
 check: $(ENVIRONMENT)/dev.installed ## Lint, format, types, import contracts, pins, secrets
 	@$(BIN)/ruff check .
@@ -82,6 +86,17 @@ test-airflow: $(ENVIRONMENT)/dev.installed .venv-airflow/airflow.installed .venv
 test-airflow-faults: $(ENVIRONMENT)/dev.installed .venv-airflow/airflow.installed .venv-tasks/project.installed ## Break further parts of it
 	@tools/need initdb=postgresql redis-server=redis-server
 	@$(BIN)/python -m pytest tests/airflow -m slow_faults -s
+
+mlflow: $(MLFLOW_ENVIRONMENT)/mlflow.installed ## Show the model versions in MLflow, on 127.0.0.1, until Ctrl-C
+	@PYTHONPATH=src exec $(MLFLOW_ENVIRONMENT)/bin/python -m user_activity_trends.tracking_ui
+
+test-mlflow: $(MLFLOW_ENVIRONMENT)/mlflow.installed $(MLFLOW_ENVIRONMENT)/test-mlflow.installed ## Test with a real MLflow server
+	@tools/need initdb=postgresql chromium=chromium
+	@$(MLFLOW_ENVIRONMENT)/bin/python -m pytest tests/mlflow --durations 5
+
+$(MLFLOW_ENVIRONMENT)/%.installed: requirements/%.txt tools/install
+	@tools/install $(MLFLOW_ENVIRONMENT) $<
+	@touch $@
 
 # Airflow, the project as it is deployed, and what builds the project's wheel: an environment each.
 .venv-airflow/airflow.installed: requirements/airflow.txt tools/install
@@ -124,6 +139,11 @@ lock: ## Pin the newest versions, with hashes (needs uv)
 			--generate-hashes --no-header --quiet \
 			$$([ $$part = runtime ] || echo --constraint requirements/runtime.txt) \
 			--output-file requirements/$$part.txt; \
+	done
+	@for part in mlflow test-mlflow; do \
+		case $$part in mlflow) from=;; *) from="--group test-mlflow --constraint requirements/mlflow.txt";; esac; \
+		uv pip compile pyproject.toml --extra mlflow $$from --universal --python-version 3.11 --upgrade \
+			--generate-hashes --no-header --quiet --output-file requirements/$$part.txt; \
 	done
 	@uv pip compile requirements/airflow.in --universal --python-version 3.11 --upgrade \
 		--generate-hashes --no-header --quiet --output-file requirements/airflow.txt

@@ -158,7 +158,7 @@ def test_every_documented_setting_is_accepted(path: str, value: Any) -> None:
             (
                 "zzz: there is no such setting; known here: sessions_file, new_sessions_file, "
                 "recipe, recipes, columns, data_processing, clustering, promotion, "
-                "compare_recipes, labelling"
+                "compare_recipes, labelling, tracking"
             ),
         ),
         (

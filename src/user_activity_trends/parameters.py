@@ -15,6 +15,7 @@ from user_activity_trends.pipelines.promotion.params import PromotionParams
 from user_activity_trends.recipes import RecipesParams
 from user_activity_trends.sessions.columns import ColumnsParams
 from user_activity_trends.sessions.rules import ROW, SESSION_ID
+from user_activity_trends.tracking.params import TrackingParams
 
 _OURS = (SESSION_ID, ROW, "segment", "segment_name")
 """Names that our own tables have; a column of the user's of that name would be hidden."""
@@ -35,6 +36,7 @@ class ProjectParams(BaseModel):
     promotion: PromotionParams
     compare_recipes: CompareRecipesParams
     labelling: LabellingParams
+    tracking: TrackingParams
 
     @model_validator(mode="after")
     def _recipe_exists(self) -> Self:

@@ -1,0 +1,37 @@
+"""What the mirror reads: the model versions that the catalog holds."""
+
+from typing import Any, Protocol
+
+
+class Champion(Protocol):
+    """The model version in use."""
+
+    @property
+    def version(self) -> str:
+        """Return its version."""
+
+
+class Record(Protocol):
+    """What a model version was made of."""
+
+    def model_dump(self, *, mode: str = ...) -> dict[str, Any]:
+        """Return it as plain data; ``mode="json"`` for what JSON can hold."""
+
+
+class Versions(Protocol):
+    """The model versions of one recipe."""
+
+    def versions(self) -> list[str]:
+        """Return the complete versions, the oldest first."""
+
+    def champion(self) -> Champion | None:
+        """Return the version in use; None if no model is."""
+
+    def record(self, version: str) -> Record:
+        """Return what a version was made of."""
+
+    def load(self, dataset: str, version: str) -> Any:
+        """Return what a dataset of the catalog holds for a version."""
+
+    def report(self, version: str) -> dict[str, Any] | None:
+        """Return how a version stood before the gates; None if it never did."""
