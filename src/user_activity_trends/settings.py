@@ -9,6 +9,7 @@ from user_activity_trends.files import atomic
 from user_activity_trends.hooks import RunHooks
 from user_activity_trends.kedro_session import RunSession
 from user_activity_trends.locations import environment_variable, output_root
+from user_activity_trends.tracking.hooks import TrackingHooks
 
 # Kedro registers its resolvers through a name that OmegaConf 2.4 calls deprecated.
 warnings.filterwarnings("ignore", message=r"register_new_resolver\(\) is deprecated")
@@ -20,7 +21,7 @@ atomic.install()
 logs.install()
 
 SESSION_CLASS = RunSession
-HOOKS = (RunHooks(),)
+HOOKS = (RunHooks(), TrackingHooks())
 # It would ask MLflow's server before and while nodes run; tracking/hooks.py says more.
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow",)
 

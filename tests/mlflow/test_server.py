@@ -15,7 +15,8 @@ from planted_versions import PlantedStore, sessions
 from projects import PROJECT, make_context
 from servers import MlflowServer, free_port
 
-from user_activity_trends.tracking.hooks import TrackingHooks
+from user_activity_trends.lifecycle.store import ModelStore
+from user_activity_trends.segmentation.model import fingerprint
 from user_activity_trends.tracking.mirror import Mirror
 from user_activity_trends.tracking.switch import mirror
 
@@ -204,24 +205,39 @@ def test_a_server_without_its_database_breaks_nothing(
     assert len(told()) == 1
 
 
-class RunStore(PlantedStore):
-    """One version: what a run of the project has just trained."""
-
-    def __init__(self, catalog: Any) -> None:
-        super().__init__()
-        self.in_use = catalog["segmentation_model"].resolve_load_version()
-        assert self.in_use is not None
-        self.add(self.in_use, model=catalog.load("segmentation_model"))
-
-
 def run_project(pipeline: str = "training", **tracking: Any) -> str:
     with settings.SESSION_CLASS.create(
         project_path=PROJECT, env="test", runtime_params={"tracking": tracking}
     ) as session:
-        # Kedro has no public way to give a hook to one session.
-        session._hook_manager.register(TrackingHooks(RunStore))  # noqa: SLF001
         session.run(pipeline_names=[pipeline])
         return str(session.session_id)
+
+
+def test_mlflow_agrees_with_the_catalog_after_runs_promotion_and_rollback(
+    at_server: MlflowServer,
+) -> None:
+    first, second = run_project(registered_model="life"), run_project(registered_model="life")
+    context = named("life")
+    catalog = ModelStore(context.catalog)
+
+    def agree() -> None:
+        champion = catalog.champion()
+        assert champion is not None
+        assert aliases("life").get("champion") == champion.version
+        assert numbers("life") == catalog.versions() == [first, second]
+
+    agree()
+    for version in (first, second):
+        catalog.promote(version, "promoted by hand", "to see it move")
+        mirror(context, catalog)
+        agree()
+    assert catalog.rollback("to see it go back").version == first
+    mirror(context, catalog)
+    agree()
+    assert aliases("life") == {"champion": first, "candidate": second}
+    loaded = mlflow.sklearn.load_model("models:/life@champion")
+    assert fingerprint(loaded) == catalog.record(first).model
+    assert at_server.url == mlflow.get_tracking_uri()
 
 
 def test_a_run_of_the_project_is_logged_with_its_figures(at_server: MlflowServer) -> None:

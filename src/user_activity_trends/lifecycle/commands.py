@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 from kedro.framework.startup import ProjectMetadata
 
+from user_activity_trends.tracking.switch import mirror
+
 if TYPE_CHECKING:
     from kedro.framework.session import KedroSession
 
@@ -108,7 +110,7 @@ def promote_model(  # noqa: PLR0913, PLR0917 (one argument an option)
     """Put the model VERSION in use."""
     from user_activity_trends.lifecycle.judgement import failed_gates
 
-    with _opened(metadata, env, recipe) as (_, store):
+    with _opened(metadata, env, recipe) as (session, store):
         store.record(version)  # that it exists comes before what its gates said
         report = store.report(version)
         refused = ["it never stood before the gates"] if report is None else failed_gates(report)
@@ -120,6 +122,7 @@ def promote_model(  # noqa: PLR0913, PLR0917 (one argument an option)
             raise click.ClickException(msg)
         reason = why or "by hand" + (f", although refused by {', '.join(refused)}" * bool(refused))
         champion = store.promote(version, "promoted by hand", reason)
+        mirror(session.load_context(), store)
     _follow(metadata, champion, env, recipe, labels=labels)
 
 
@@ -136,8 +139,9 @@ def roll_back(
     recipe: str | None,
 ) -> None:
     """Put the model in use that the one in use has replaced."""
-    with _opened(metadata, env, recipe) as (_, store):
+    with _opened(metadata, env, recipe) as (session, store):
         champion = store.rollback(why)
+        mirror(session.load_context(), store)
         left = champion.history[-2].version
     click.echo(f"To undo this: kedro models promote {left}")
     _follow(metadata, champion, env, recipe, labels=labels)

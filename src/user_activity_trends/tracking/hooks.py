@@ -20,10 +20,19 @@ CHANGES = frozenset({"promotion_report", "champion"})
 """Datasets after which MLflow is behind: a new model is whole, or another one is in use."""
 
 
+def models_of(catalog: CatalogProtocol[Any, Any]) -> Versions:
+    """Return the model versions of a catalog."""
+    from user_activity_trends.lifecycle.store import ModelStore
+
+    return ModelStore(catalog)
+
+
 class TrackingHooks:
     """Mirror model versions to MLflow, after everything else is done."""
 
-    def __init__(self, open_store: Callable[[CatalogProtocol[Any, Any]], Versions]) -> None:
+    def __init__(
+        self, open_store: Callable[[CatalogProtocol[Any, Any]], Versions] = models_of
+    ) -> None:
         """Take what finds the model versions of a catalog."""
         self._open_store = open_store
         self._saved: set[str] = set()
