@@ -247,8 +247,9 @@ def plant(root: Path, version: str, model: str = "m") -> None:
         place.write_text(json.dumps(whole), encoding="utf-8")
 
 
-def reigning(root: Path) -> ReigningChampionDataset:
+def reigning(root: Path, run: str = "2026-01-09T00.00.00.000Z") -> ReigningChampionDataset:
     return ReigningChampionDataset(
+        version=Version(None, run),
         filepath=str(root / "champion.json"),
         files={
             name: {
@@ -275,6 +276,21 @@ def test_the_version_that_is_named_is_read_and_not_the_latest(tmp_path: Path) ->
     assert found.scorer is not None
     assert found.record is not None
     assert (found.champion.version, found.scorer.version, found.record.version) == (A, A, A)
+
+
+def test_a_run_that_is_run_again_follows_what_was_in_use_before_it(tmp_path: Path) -> None:
+    plant(tmp_path, A)
+    champion = ChampionDataset(filepath=str(tmp_path / "champion.json"))
+    champion.save(first(A))
+    assert reigning(tmp_path, run=A).load().champion is None
+    champion.save(then(first(A), B))
+
+    found = reigning(tmp_path, run=B).load()
+
+    assert found.champion is not None
+    assert found.champion.model_dump(mode="json") == first(A)
+    champion.save(then(first(A), B))
+    assert [one["version"] for one in champion.load()["history"]] == [A, B]
 
 
 def test_that_no_model_is_in_use_is_an_answer(tmp_path: Path) -> None:
@@ -361,7 +377,7 @@ def test_a_run_knows_the_version_that_it_writes() -> None:
     [
         RunContextDataset(version=Version(None, A)),
         ModelInUseDataset(filepath="champion.json", files={}),
-        ReigningChampionDataset(filepath="champion.json", files={}),
+        ReigningChampionDataset(version=Version(None, A), filepath="champion.json", files={}),
     ],
     ids=lambda one: type(one).__name__,
 )

@@ -71,7 +71,7 @@ def test_the_committed_file_is_accepted_with_its_values() -> None:
     assert [one.schedule for one in accepted.values()] == [
         None,
         None,
-        AssetSchedule(assets=("segmentation_model", "segment_identities")),
+        AssetSchedule(assets=("champion",)),
     ]
     for one in accepted.values():
         assert (one.tasks_by, one.catchup, one.retries) == ("stage", False, 2)

@@ -340,6 +340,7 @@ def test_one_task_a_stage(generate: Generate) -> None:
     assert {name: task["namespace"] for name, task in dag.tasks.items()} == {
         "data_processing": "data_processing",
         "clustering": "clustering",
+        "promotion": "promotion",
         "labelling": "labelling",
         "reporting": "reporting",
     }
@@ -352,7 +353,8 @@ def test_one_task_a_stage(generate: Generate) -> None:
         assert "nodes" not in task
     assert dag.arrows == {
         "tasks[data_processing] >> tasks[clustering]",
-        "tasks[clustering] >> tasks[labelling]",  # and so, without a word, after data_processing
+        "tasks[clustering] >> tasks[promotion]",  # and so, without a word, after data_processing
+        "tasks[promotion] >> tasks[labelling]",
         "tasks[labelling] >> tasks[reporting]",
     }
 
@@ -404,7 +406,7 @@ def test_a_task_is_documented_by_its_stage_and_nodes(generate: Generate) -> None
             )
             assert f"- **{stage}**: {first}" in dag.settings["doc_md"].splitlines()
             seen += 1
-    assert seen == 10
+    assert seen == 12
 
 
 def test_outlets_are_the_outputs_that_the_catalog_persists(
@@ -417,6 +419,8 @@ def test_outlets_are_the_outputs_that_the_catalog_persists(
             written = pipelines[name].only_nodes_with_namespaces([stage]).all_outputs()
             assert dag.outlets(stage) == sorted(f"{PACKAGE}-base-{one}" for one in written)
     assert before["training"].outlets("labelling") == [
+        f"{PACKAGE}-base-choice_in_use",
+        f"{PACKAGE}-base-curve_in_use",
         f"{PACKAGE}-base-segment_profiles",
         f"{PACKAGE}-base-session_segments",
         f"{PACKAGE}-base-typical_sessions",
@@ -426,6 +430,8 @@ def test_outlets_are_the_outputs_that_the_catalog_persists(
     configure(path, {"segment_profiles": None})
     configure(path, {"segment_profiles": {"type": "MemoryDataset"}})
     assert generate()["training"].outlets("labelling") == [
+        f"{PACKAGE}-base-choice_in_use",
+        f"{PACKAGE}-base-curve_in_use",
         f"{PACKAGE}-base-session_segments",
         f"{PACKAGE}-base-typical_sessions",
     ]
@@ -435,8 +441,8 @@ def test_an_asset_schedules_a_dag_only_where_a_task_writes_it(generate: Generate
     generated = generate()
 
     assets = generated["inference"].settings["schedule"]
-    assert assets == [_asset("segmentation_model"), _asset("segment_identities")]
-    assert {one.args[0] for one in assets} <= set(generated["training"].outlets("clustering"))
+    assert assets == [_asset("champion")]
+    assert {one.args[0] for one in assets} <= set(generated["training"].outlets("promotion"))
 
 
 def test_a_dag_by_asset_knows_the_dags_that_do_its_work_themselves(
@@ -477,8 +483,7 @@ def test_another_environment_has_dags_and_assets_of_its_own(
         for name in ("__default__", "training", "inference")
     }
     assert generated["inference"].settings["schedule"] == [
-        _asset("segmentation_model", "test"),
-        _asset("segment_identities", "test"),
+        _asset("champion", "test"),
     ]
     for name, dag in generated.items():
         assert dag.settings["default_args"]["retries"] == 7

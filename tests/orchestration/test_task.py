@@ -14,13 +14,19 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
+from comparable import comparable
 from kedro.framework.hooks import hook_impl
 from kedro.framework.project import configure_project, pipelines
 from kedro.io import DatasetError
 from kedro_datasets.json import JSONDataset
 
 from user_activity_trends import kedro_session
-from user_activity_trends.errors import InputFileError, MixedRunsError, SettingError
+from user_activity_trends.errors import (
+    InputFileError,
+    MixedRunsError,
+    ModelMismatchError,
+    SettingError,
+)
 from user_activity_trends.files.claims import Claims
 from user_activity_trends.kedro_session import RunSession
 from user_activity_trends.orchestration import task
@@ -33,7 +39,7 @@ from user_activity_trends.orchestration.task import (
 
 PROJECT = Path(__file__).resolve().parents[2]
 TINY = PROJECT / "tests/data/tiny_sessions.csv"
-STAGES = ("data_processing", "clustering", "labelling", "reporting")
+STAGES = ("data_processing", "clustering", "promotion", "labelling", "reporting")
 VERSION = "2026-01-31T05.00.00.000Z-1f0c9a2b"
 LATER = "2026-02-01T05.00.00.000Z-0a1b2c3d"
 LAST = "2026-02-02T05.00.00.000Z-4d5e6f70"
@@ -42,7 +48,10 @@ VERSIONED = {
     for name in (
         "user_activity_trend_model.pkl",
         "segment_identities.json",
+        "segment_scorer.json",
+        "model_record.json",
         "training_metrics.json",
+        "promotion_report.json",
     )
 }
 MODEL = "06_models/user_activity_trend_model.pkl/{}/user_activity_trend_model.pkl"
@@ -343,7 +352,7 @@ def _contents(root: Path) -> dict[PurePosixPath, dict[str | None, bytes]]:
         if path.is_file() and ".claims" not in place.parts:
             if place.parent.parent.name == place.name:
                 place, version = place.parent.parent, place.parent.name
-            found.setdefault(place, {})[version] = path.read_bytes()
+            found.setdefault(place, {})[version] = comparable(path)
     del found[SUMMARY]
     return found
 
@@ -434,7 +443,7 @@ def test_one_task_a_node_writes_the_same(
     tmp_path: Path, plain: dict[PurePosixPath, bytes], plain_root: Path
 ) -> None:
     nodes = [node.name for node in pipelines["training"].nodes]
-    assert len(nodes) == 27
+    assert len(nodes) == 33
 
     for node in nodes:
         _run(tmp_path, namespace=None, nodes=[node])
@@ -483,6 +492,7 @@ def test_a_task_that_is_run_again_replaces_what_it_wrote(trained: Path, own: Pat
         (own / place / VERSION / place.name).write_bytes(b"torn")
 
     _run(own, namespace="clustering")
+    _run(own, namespace="promotion")
 
     assert _contents(own) == _contents(trained)
 
@@ -492,8 +502,8 @@ def test_another_run_adds_a_version_and_leaves_the_first(trained: Path, own: Pat
 
     before, after = _contents(trained), _contents(own)
     for place in VERSIONED:
-        content = before[place][VERSION]
-        assert after[place] == {VERSION: content, LATER: content}
+        assert after[place][VERSION] == before[place][VERSION]
+        assert set(after[place]) == {VERSION, LATER}
 
 
 def test_a_task_reads_its_own_run_not_a_newer_one(trained: Path, own: Path) -> None:
@@ -624,8 +634,7 @@ def test_a_run_that_finds_no_file_leaves_the_claims_of_another(trained: Path, ow
 
 
 def test_a_run_of_another_pipeline_reads_what_earlier_runs_wrote(trained: Path, own: Path) -> None:
-    pinned = dict.fromkeys(("segmentation_model", "segment_identities"), VERSION)
-    _run(own, pipeline="labelling", namespace="labelling", run_id=LATER, input_versions=pinned)
+    _run(own, pipeline="labelling", namespace="labelling", run_id=LATER)
 
     assert _contents(own) == _contents(trained)
 
@@ -660,47 +669,54 @@ def _infer(root: Path, run_id: str, input_versions: dict[str, str]) -> bytes:
     return (root / SCORED.format(run_id)).read_bytes()
 
 
-def test_input_versions_pin_the_model(own: Path, tmp_path: Path) -> None:
-    header, *rows = TINY.read_text(encoding="utf-8").splitlines(keepends=True)
-    fewer = tmp_path / "fewer.csv"
-    fewer.write_text(header + "".join(rows[::2]), encoding="utf-8")
-    with_the_first = _infer(own, VERSION, {})
-    _train(own, LATER, sessions_file=str(fewer))
-    with_the_second = _infer(own, LATER, {})
-    assert with_the_first != with_the_second
+def test_inference_scores_with_the_champion_whatever_triggered_it(own: Path) -> None:
+    first = _infer(own, LAST, {"champion": LATER})
+    _train(own, LATER)
+    second = _infer(own, LAST, {"champion": VERSION})
 
-    assert _infer(own, LAST, _both(VERSION)) == with_the_first
-    assert _infer(own, LAST, _both(LATER)) == with_the_second
-    assert _infer(own, LAST, {}) == with_the_second
+    assert (first.count(VERSION.encode()), first.count(LATER.encode())) == (5, 0)
+    assert (second.count(VERSION.encode()), second.count(LATER.encode())) == (0, 5)
 
 
-def _both(version: str) -> dict[str, str]:
-    return dict.fromkeys(("segmentation_model", "segment_identities"), version)
+def _compare(root: Path, input_versions: dict[str, str]) -> Any:
+    _run(
+        root,
+        pipeline="promotion",
+        namespace=None,
+        nodes=["promotion.compare_with_champion"],
+        run_id=LAST,
+        input_versions=input_versions,
+    )
+    place = root / f"06_models/promotion_report.json/{LAST}/promotion_report.json"
+    return json.loads(place.read_text(encoding="utf-8"))
+
+
+MODEL_PARTS = ("segmentation_model", "segment_identities", "segment_scorer", "model_record")
+
+
+def test_input_versions_pin_what_earlier_runs_wrote(own: Path) -> None:
+    _train(own, LATER)
+
+    for version in (VERSION, LATER):
+        assert _compare(own, dict.fromkeys(MODEL_PARTS, version))["candidate"] == version
+    assert _compare(own, {})["candidate"] == LATER
 
 
 def test_input_versions_are_those_of_single_datasets(own: Path) -> None:
     """What is not named is the latest; what the pipeline does not read, or writes, is ignored."""
-    later = own / "06_models/segment_identities.json" / LATER / "segment_identities.json"
-    told = json.loads((later.parent.parent / VERSION / later.name).read_text(encoding="utf-8"))
-    for one in told["segments"]:
-        one["segment_name"] = f"later {one['segment_name']}"
-    later.parent.mkdir()
-    later.write_text(json.dumps(told), encoding="utf-8")
+    _train(own, LATER)
 
-    first = _infer(own, LAST, {"segment_identities": VERSION})
-    ignored = {"training_metrics": LATER, "new_session_segments": LATER}
-    second = _infer(own, LAST, {"segmentation_model": VERSION, **ignored})
-
-    assert b"later" not in first
-    assert second.count(b"later ") == first.count(b"\n") - 1 == 5
-    assert not (own / SCORED.format(LATER)).exists()
+    ignored = {"training_metrics": VERSION, "promotion_report": VERSION}
+    assert _compare(own, ignored)["candidate"] == LATER
+    with pytest.raises(ModelMismatchError, match=f"of version {VERSION}, but .* of {LATER}"):
+        _compare(own, dict.fromkeys(MODEL_PARTS[2:3], VERSION))
 
 
-def test_a_pinned_model_that_is_not_there_is_told(own: Path) -> None:
-    with pytest.raises(InputFileError, match=r"there is no such file: .*/segment_identities"):
-        _infer(own, LAST, _both(LATER))
+def test_a_pinned_version_that_is_not_there_is_told(own: Path) -> None:
+    with pytest.raises(InputFileError, match=r"there is no such file: .*/segment_scorer"):
+        _compare(own, {"segment_scorer": LATER})
 
-    assert not (own / SCORED.format(LAST)).exists()
+    assert not (own / "06_models/promotion_report.json" / LAST).exists()
 
 
 def test_parameters_take_effect(tmp_path: Path) -> None:

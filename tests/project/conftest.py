@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from comparable import comparable
 from kedro.framework.project import settings
 from kedro.framework.startup import bootstrap_project
 
@@ -87,10 +88,10 @@ def kedro(data_root: Path) -> Callable[..., Finished]:
 
 
 def fingerprints(root: Path) -> dict[str, str]:
-    """Hash every file under ``root``, by its path with versions left out."""
+    """Hash every file under ``root``, by its path; versions and times are left out."""
     found = {}
     for path in sorted(root.rglob("*")):
         if path.is_file():
             parts = [part for part in path.relative_to(root).parts if not part.startswith("20")]
-            found["/".join(parts)] = hashlib.sha256(path.read_bytes()).hexdigest()
+            found["/".join(parts)] = hashlib.sha256(comparable(path)).hexdigest()
     return found

@@ -286,7 +286,8 @@ def test_a_table_of_ours_that_somebody_has_edited_is_one_message(
 
 
 def test_kedro_run_is_this_command() -> None:
-    assert cli.commands == {"run": run_command}
+    assert cli.commands["run"] is run_command
+    assert set(cli.commands) == {"run", "models"}
 
 
 def test_the_package_runs_from_the_projects_folder(data_root: Path) -> None:
@@ -317,6 +318,6 @@ def test_a_refusal_is_said_once_and_last(kedro: Callable[..., Finished]) -> None
     done = kedro("run", "--env", "test", "--pipelines", "inference")
 
     assert done.code == 1
-    assert done.last_words.startswith("segment_identities: there is no such file: ")
+    assert done.last_words.startswith("champion: there is no such file: ")
     assert done.err.count("there is no such file") == 1
     assert "Traceback" not in done.err

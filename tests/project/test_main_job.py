@@ -26,7 +26,7 @@ def _outputs(catalog: str) -> dict[str, str]:
     return {
         name: PurePosixPath(entry["filepath"]).name
         for name, entry in entries.items()
-        if not name.startswith("_") and entry["filepath"].startswith("${_out}/")
+        if not name.startswith("_") and entry.get("filepath", "").startswith("${_out}/")
     }
 
 
@@ -35,7 +35,10 @@ OUTPUTS = _outputs("catalog.yml") | REPORTING
 VERSIONED = {
     "segmentation_model",
     "segment_identities",
+    "segment_scorer",
+    "model_record",
     "training_metrics",
+    "promotion_report",
     "new_session_segments",
 }
 INFERENCE = {"valid_new_sessions", "rejected_new_sessions", "new_session_segments"}
@@ -167,7 +170,9 @@ def test_a_run_on_the_sample_ends_with_a_table_that_says_what_the_datasets_say(
     scored = len(_table(data_root, "new_session_segments"))
     assert f"{scored} read, {scored} scored, 0 unusual" in done.out
     seconds = summary["seconds"]
-    stages = {"data_processing", "clustering", "labelling", "inference", "reporting"}
+    stages = {
+        *("data_processing", "clustering", "promotion", "labelling", "inference", "reporting"),
+    }
     assert set(seconds) == stages | {"total"}
     assert seconds["total"] >= sum(spent for stage, spent in seconds.items() if stage != "total")
     told_seconds = ", ".join(f"{stage} {spent:.1f}" for stage, spent in seconds.items())
@@ -207,7 +212,9 @@ def test_every_session_is_in_the_segment_that_the_model_file_says(
         one["segment"]: one["segment_name"]
         for one in _json(data_root, "segment_identities")["segments"]
     }
-    assert list(segments) == ["session_id", "segment", "segment_name", "distance", "margin"]
+    assert list(segments) == [
+        *("session_id", "segment", "segment_name", "distance", "margin", "model_version"),
+    ]
     assert segments["session_id"].tolist() == list(range(1, 495))
     assert segments["segment"].tolist() == _predicted(data_root, pd.read_csv(TINY))
     assert segments["segment_name"].tolist() == [names[one] for one in segments["segment"]]
@@ -229,6 +236,7 @@ def test_every_new_session_is_scored_in_order(run: Run, data_root: Path) -> None
         "margin",
         "unusual",
         "reason",
+        "model_version",
     ]
     assert scored["session_id"].tolist() == [1, 2, 3, 4, 5]
     assert scored["segment"].tolist() == _predicted(data_root, pd.read_csv(TINY_NEW))
@@ -251,7 +259,10 @@ def test_a_second_run_adds_a_version_and_keeps_the_first(run: Run, data_root: Pa
     run()
     first = {name: _newest(data_root, name) for name in VERSIONED}
     bytes_before = {name: path.read_bytes() for name, path in first.items()}
-    run(clustering={"selection": {"method": "fixed", "n_clusters": 4}})
+    run(
+        clustering={"selection": {"method": "fixed", "n_clusters": 4}},
+        promotion={"allow_new_segments": True},
+    )
 
     for name in VERSIONED:
         old, new = _versions(data_root, name)
@@ -259,15 +270,6 @@ def test_a_second_run_adds_a_version_and_keeps_the_first(run: Run, data_root: Pa
         assert old.read_bytes() == bytes_before[name]
         assert new.read_bytes() != bytes_before[name]
     assert _json(data_root, "training_metrics")["k"] == 4
-
-
-def test_two_runs_write_the_same_bytes(run: Run, data_root: Path) -> None:
-    run()
-    first = _content(data_root)
-    run()
-
-    assert len(first) == len(OUTPUTS) - 2  # all but the model and the summary
-    assert _content(data_root) == first
 
 
 def test_names_from_the_command_line_are_used_wherever_a_segment_is_named(
@@ -302,7 +304,9 @@ def test_with_sessions_only_nothing_is_scored_and_the_run_says_so(
     assert "nothing was scored" in said[0]
     assert "new_sessions_file" in said[0]
     scored = _newest(data_root, "new_session_segments").read_text(encoding="utf-8")
-    assert scored == "session_id,segment,segment_name,distance,margin,unusual,reason\n"
+    assert (
+        scored == "session_id,segment,segment_name,distance,margin,unusual,reason,model_version\n"
+    )
     assert _json(data_root, "run_summary")["new_sessions"] == {
         "file": None,
         "rows": 0,
@@ -336,7 +340,10 @@ def test_the_stages_one_by_one_write_what_the_whole_run_writes(
     apart = tmp_path / "stage by stage"
     monkeypatch.setenv("DATA_ROOT", str(apart))
     written = []
-    for stage in ("data_processing", "clustering", "labelling", "inference", "reporting"):
+    for stage in (
+        *("data_processing", "clustering", "promotion"),
+        *("labelling", "inference", "reporting"),
+    ):
         before = _written(apart)
         run(pipeline=stage)
         written.append(_written(apart) - before - {"run_summary"})
@@ -351,14 +358,23 @@ def test_the_stages_one_by_one_write_what_the_whole_run_writes(
             "feature_scaler",
         },
         {
+            "predecessor",
             "elbow_curve",
             "cluster_evidence",
             "cluster_choice",
             "segmentation_model",
+            "named_clusters",
             "segment_identities",
+            "segment_lineage",
+            "segment_scorer",
             "training_metrics",
+            "model_record",
         },
-        {"session_segments", "segment_profiles", "typical_sessions"},
+        {"promotion_report", "champion"},
+        {
+            *("session_segments", "choice_in_use", "curve_in_use"),
+            *("segment_profiles", "typical_sessions"),
+        },
         INFERENCE,
         {*REPORTING},
     ]
@@ -377,10 +393,11 @@ def test_training_does_everything_but_scoring(run: Run, data_root: Path) -> None
 @pytest.mark.parametrize(
     ("stage", "lacking", "file"),
     [
-        ("inference", "segment_identities", "segment_identities.json"),
+        ("inference", "champion", "champion.json"),
+        ("promotion", "data_quality", "data_quality.json"),
         ("clustering", "feature_scaler", "feature_scaler.json"),
-        ("labelling", "cluster_choice", "cluster_choice.json"),
-        ("reporting", "cluster_choice", "cluster_choice.json"),
+        ("labelling", "champion", "champion.json"),
+        ("reporting", "champion", "champion.json"),
     ],
 )
 def test_a_stage_before_those_it_needs_is_refused_and_says_what_to_run(
@@ -416,6 +433,8 @@ def test_without_the_sample_of_new_sessions_inference_scores_nothing(
 
     assert not (home / "data").exists()
     scored = _newest(data_root, "new_session_segments").read_text(encoding="utf-8")
-    assert scored == "session_id,segment,segment_name,distance,margin,unusual,reason\n"
+    assert (
+        scored == "session_id,segment,segment_name,distance,margin,unusual,reason,model_version\n"
+    )
     told = {"file": None, "rows": 0, "scored": 0, "unusual": 0}
     assert _json(data_root, "run_summary")["new_sessions"] == told

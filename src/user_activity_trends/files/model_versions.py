@@ -115,7 +115,8 @@ class ChampionDataset(AbstractDataset[dict[str, Any], dict[str, Any]]):
             old = None if found is None else read_champion(found)
             if old == new:
                 return
-            if (old.history if old else ()) != new.history[:-1]:
+            earlier = old.before(new.version) if old else None
+            if (earlier.history if earlier else ()) != new.history[:-1]:
                 seen = f"{old.version} is in use since {old.since}" if old else "there is none"
                 msg = (
                     "the champion has changed in the meantime, by another run or command: "
@@ -222,6 +223,13 @@ class ModelInUseDataset(_Named):
 class ReigningChampionDataset(_Named):
     """``reigning_champion``: the model in use before this run; there may be none."""
 
+    versioned = True  # so that Kedro says which version this run writes
+
+    def __init__(self, *, version: Version, **kwargs: Any) -> None:
+        """Take what Kedro says, and what the other one takes."""
+        super().__init__(**kwargs)
+        self._run_version = str(version.save)
+
     def load(self) -> ReigningChampion:
         """Read its numbers, not its pickle.
 
@@ -230,6 +238,7 @@ class ReigningChampionDataset(_Named):
             ModelMismatchError: Its files belong to different models.
         """
         champion = self._champion()
+        champion = champion.before(self._run_version) if champion else None
         if champion is None:
             return ReigningChampion()
         scorer = parsed(SegmentScorer, "segment_scorer", self._read("segment_scorer", champion))

@@ -46,6 +46,20 @@ class Champion(BaseModel):
         """Return what the file says when another model takes over."""
         return Champion(**reign.model_dump(), history=(*self.history, reign))
 
+    def before(self, version: str) -> "Champion | None":
+        """Return what was said before a run put its own model in use; None: nothing was in use.
+
+        Args:
+            version: The run's version. A task that is run again must not take what
+                its first attempt has put in use for its predecessor.
+        """
+        history = list(self.history)
+        while history and history[-1].version == version:
+            history.pop()
+        if not history:
+            return None
+        return Champion(**history[-1].model_dump(), history=tuple(history))
+
     def rollback_target(self) -> str | None:
         """Return the version that a rollback goes to; None if nothing was in use before.
 
