@@ -22,7 +22,7 @@ override PARAMS := $(value PARAMS)
 override SEEDS := $(value SEEDS)
 export SESSIONS NEW RECIPE PARAMS SEEDS
 
-.PHONY: help run test check format bench planted-truth viz viz-build real-data sample lock clean dags airflow airflow-env test-airflow test-airflow-faults mlflow test-mlflow
+.PHONY: help run test check format bench planted-truth retraining viz viz-build real-data sample schema lock clean dags airflow airflow-env test-airflow test-airflow-faults mlflow test-mlflow
 
 help: ## List the targets
 	@echo "make TARGET [NAME=VALUE ...]"
@@ -70,6 +70,9 @@ $(BENCH_ENVIRONMENT)/runtime.installed: requirements/runtime.txt tools/install
 
 planted-truth: $(ENVIRONMENT)/runtime.installed ## Count how often planted groups are found; SEEDS=N (100: an hour)
 	@OMP_NUM_THREADS=1 PYTHONPATH=src exec $(BIN)/python benchmarks/planted_truth.py --seeds "$${SEEDS:-100}"
+
+retraining: $(ENVIRONMENT)/runtime.installed ## Count what retraining keeps and refuses; SEEDS=N (100: an hour)
+	@OMP_NUM_THREADS=1 PYTHONPATH=src exec $(BIN)/python benchmarks/retraining.py --seeds "$${SEEDS:-100}"
 
 dags: $(ENVIRONMENT)/dev.installed ## Generate airflow/dags from conf/base/airflow.yml; ENV=NAME
 	@PYTHONPATH=src $(BIN)/python -m user_activity_trends.orchestration.dags \
@@ -131,6 +134,9 @@ real-data: $(ENVIRONMENT)/runtime.installed ## Download the public data set (UCI
 
 sample: $(ENVIRONMENT)/runtime.installed ## Write the synthetic sample anew
 	@PYTHONPATH=src exec $(BIN)/python -m user_activity_trends.sample_data
+
+schema: $(ENVIRONMENT)/runtime.installed ## Write docs/segment_scorer.schema.json anew
+	@PYTHONPATH=src exec $(BIN)/python -m user_activity_trends.scorer_schema
 
 lock: ## Pin the newest versions, with hashes (needs uv)
 	@for part in runtime dev viz; do \

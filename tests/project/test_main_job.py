@@ -41,6 +41,10 @@ VERSIONED = {
     "promotion_report",
     "new_session_segments",
 }
+NEW_COLUMNS = [
+    *("session_id", "segment", "segment_name", "distance", "margin"),
+    *("unusual", "reason", "model_version"),
+]
 INFERENCE = {"valid_new_sessions", "rejected_new_sessions", "new_session_segments"}
 TINY = PROJECT / "tests/data/tiny_sessions.csv"
 TINY_NEW = PROJECT / "tests/data/tiny_new_sessions.csv"
@@ -228,16 +232,7 @@ def test_every_new_session_is_scored_in_order(run: Run, data_root: Path) -> None
     run()
 
     scored = _table(data_root, "new_session_segments")
-    assert list(scored) == [
-        "session_id",
-        "segment",
-        "segment_name",
-        "distance",
-        "margin",
-        "unusual",
-        "reason",
-        "model_version",
-    ]
+    assert list(scored) == NEW_COLUMNS
     assert scored["session_id"].tolist() == [1, 2, 3, 4, 5]
     assert scored["segment"].tolist() == _predicted(data_root, pd.read_csv(TINY_NEW))
     assert scored["reason"].isna().all()
@@ -304,9 +299,7 @@ def test_with_sessions_only_nothing_is_scored_and_the_run_says_so(
     assert "nothing was scored" in said[0]
     assert "new_sessions_file" in said[0]
     scored = _newest(data_root, "new_session_segments").read_text(encoding="utf-8")
-    assert (
-        scored == "session_id,segment,segment_name,distance,margin,unusual,reason,model_version\n"
-    )
+    assert scored == f"{','.join(NEW_COLUMNS)}\n"
     assert _json(data_root, "run_summary")["new_sessions"] == {
         "file": None,
         "rows": 0,
@@ -433,8 +426,6 @@ def test_without_the_sample_of_new_sessions_inference_scores_nothing(
 
     assert not (home / "data").exists()
     scored = _newest(data_root, "new_session_segments").read_text(encoding="utf-8")
-    assert (
-        scored == "session_id,segment,segment_name,distance,margin,unusual,reason,model_version\n"
-    )
+    assert scored == f"{','.join(NEW_COLUMNS)}\n"
     told = {"file": None, "rows": 0, "scored": 0, "unusual": 0}
     assert _json(data_root, "run_summary")["new_sessions"] == told
