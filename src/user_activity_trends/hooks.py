@@ -90,6 +90,8 @@ class RunHooks:
                 msg += f"; check the path ({name}_file)"
             else:
                 msg += "; an earlier stage writes it: kedro run --pipelines training"
+            if name == "champion":
+                msg += " (if that has refused its model: kedro models list)"
             raise InputFileError(msg)
         elif file.endswith((locations.SAMPLE_SESSIONS, locations.SAMPLE_NEW_SESSIONS)):
             logger.info("%s: the embedded sample, which is synthetic (%s)", name, file)

@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+from comparable import comparable
+
 from user_activity_trends.files import atomic
 
 VERSION = re.compile(atomic.VERSION)
@@ -14,7 +16,7 @@ HIDDEN = ".claims"
 
 
 def contents(root: Path) -> dict[str, str]:
-    """Hash every output by its place, with versions left out of it; the newest version counts.
+    """Hash every output by its place; versions and times are left out, the newest one counts.
 
     ``run_summary`` is left out; see ``summary``.
     """
@@ -23,7 +25,7 @@ def contents(root: Path) -> dict[str, str]:
         place = path.relative_to(root)
         if path.is_file() and HIDDEN not in place.parts and str(place) != SUMMARY:
             plain = "/".join(part for part in place.parts if not VERSION.fullmatch(part))
-            found[plain] = hashlib.sha256(path.read_bytes()).hexdigest()
+            found[plain] = hashlib.sha256(comparable(path)).hexdigest()
     return found
 
 

@@ -186,7 +186,9 @@ class Stack:
     def plain_environment() -> dict[str, str]:
         """Return the variables of this process without what concerns Python or Airflow."""
         unwanted = ("AIRFLOW", "PYTHON", "VIRTUAL_ENV", "KEDRO", "COV", "DATA_ROOT")
-        return {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
+        # What is compared with the tasks runs in a repository, and they do not.
+        return kept | {"GIT_REVISION": "0" * 40}
 
     def empty_data(self) -> None:
         """Remove what earlier runs have written."""

@@ -96,7 +96,10 @@ def test_all_tasks_of_a_run_share_one_version_and_no_two_runs_do(
 ) -> None:
     assert chain
     found = outputs.versions(stack.data)
-    trained = {"user_activity_trend_model.pkl", "segment_identities.json", "training_metrics.json"}
+    trained = {
+        *("user_activity_trend_model.pkl", "segment_identities.json", "segment_scorer.json"),
+        *("training_metrics.json", "model_record.json", "promotion_report.json"),
+    }
     assert set(found) == trained | {"new_session_segments.csv"}
     assert len({version for name in trained for version in found[name]}) == 1
     assert not set(found["new_session_segments.csv"]) & set(found["segment_identities.json"])
@@ -108,8 +111,9 @@ def test_each_task_emits_what_its_stage_writes_and_nothing_goes_through_xcom(
     training, inference = chain
     for dag, run, task, count in (
         (TRAINING, training, "data_processing", 6),
-        (TRAINING, training, "clustering", 6),
-        (TRAINING, training, "labelling", 3),
+        (TRAINING, training, "clustering", 11),
+        (TRAINING, training, "promotion", 2),
+        (TRAINING, training, "labelling", 5),
         (TRAINING, training, "reporting", 15),
         (INFERENCE, inference, "inference", 3),
     ):

@@ -19,7 +19,7 @@ from playwright.sync_api import (
 )
 from stack import TRAINING, USER, WHOLE, Stack
 
-STAGES = ("data_processing", "clustering", "labelling", "reporting")
+STAGES = ("data_processing", "clustering", "promotion", "labelling", "reporting")
 WIDTH, HEIGHT = 1400, 900
 SMALLEST_FONT = 10
 PATIENCE = 60_000
