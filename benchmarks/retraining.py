@@ -106,16 +106,13 @@ class Life:
         version = f"2026-01-01T00.00.00.{self.trained:03d}Z"
         known: dict[str, Any] = {
             "valid_sessions": table,
-            "data_quality": {
-                "file": "sessions.csv",
-                "rows_read": len(table),
-                "rows_rejected": 0,
-            },
+            "rejected_sessions": pd.DataFrame({"row": []}),
             "reigning_champion": self.reigning,
             "earlier_lineage": self.lineage.model_dump(mode="json"),
             "run_context": RunContext(
                 version=version,
                 started="2026-01-01T00:00:00+00:00",
+                sessions_file="sessions.csv",
                 packages={},
                 git=Git(revision=None, changed=None),
             ),

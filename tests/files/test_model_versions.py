@@ -26,6 +26,7 @@ from user_activity_trends.files.model_versions import (
     ChampionDataset,
     LineageDataset,
     ModelInUseDataset,
+    PromotionReportDataset,
     ReigningChampionDataset,
     RunContextDataset,
 )
@@ -365,17 +366,34 @@ def test_steps_are_added_to_what_the_file_holds_by_then(tmp_path: Path) -> None:
     assert [step["version"] for step in one.load()["steps"]] == ["a", "b", "c"]
 
 
-def test_a_run_knows_the_version_that_it_writes() -> None:
-    dataset = RunContextDataset(version=Version(None, A))
+def test_a_report_is_kept_with_the_model_that_it_is_about(tmp_path: Path) -> None:
+    def dataset(load: str | None = None) -> PromotionReportDataset:
+        return PromotionReportDataset(
+            filepath=str(tmp_path / "report.json"), version=Version(load, "of another run")
+        )
 
-    assert dataset.load().version == A
+    assert not dataset().exists()
+    assert "there is no report on any model" in _refused(dataset(), InputFileError)
+    for version in (B, A):
+        dataset().save({"candidate": version, "in_words": f"Größe {version}"})
+
+    assert (tmp_path / "report.json" / A / "report.json").exists()
+    assert dataset().load()["candidate"] == B
+    assert dataset(A).load() == {"candidate": A, "in_words": f"Größe {A}"}
+    assert not dataset("2026-01-03T00.00.00.000Z").exists()
+
+
+def test_a_run_knows_the_version_that_it_writes() -> None:
+    dataset = RunContextDataset(version=Version(None, A), sessions="in.csv")
+
+    assert (dataset.load().version, dataset.load().sessions_file) == (A, "in.csv")
     assert dataset.exists()
 
 
 @pytest.mark.parametrize(
     "dataset",
     [
-        RunContextDataset(version=Version(None, A)),
+        RunContextDataset(version=Version(None, A), sessions="in.csv"),
         ModelInUseDataset(filepath="champion.json", files={}),
         ReigningChampionDataset(version=Version(None, A), filepath="champion.json", files={}),
     ],

@@ -27,6 +27,7 @@ from user_activity_trends.errors import (
     ModelMismatchError,
     SettingError,
 )
+from user_activity_trends.files import atomic
 from user_activity_trends.files.claims import Claims
 from user_activity_trends.kedro_session import RunSession
 from user_activity_trends.orchestration import task
@@ -373,6 +374,7 @@ def _summary(root: Path) -> dict[str, Any]:
         (name, re.sub(r"^.*/(?=\d\d_)", "", place).replace(run_id, ""))
         for name, place in places.items()
     ]
+    told["model"] = re.sub(atomic.VERSION, "VERSION", told.get("model", ""))
     return {"fields": list(told), "results": results, "seconds": sorted(seconds), **told}
 
 

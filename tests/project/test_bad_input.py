@@ -698,6 +698,7 @@ def test_fewer_distinct_sessions_than_k_min_is_an_error(
             "04_feature/session_features.parquet",
             "05_model_input/scaled_features.parquet",
             "06_models/feature_scaler.json",
+            "06_models/predecessor.json",
         },
         sessions_file=path,
         clustering={"sweep": {"k_min": 3}},
@@ -711,7 +712,10 @@ def test_fewer_distinct_sessions_than_k_min_is_an_error(
 def test_no_elbow_is_an_error_that_names_the_settings(refuse: Refuse) -> None:
     message = refuse(
         NoElbowError,
-        allowed={"06_models/elbow_curve.csv", "06_models/cluster_evidence.json"},
+        allowed={
+            *("06_models/predecessor.json", "06_models/elbow_curve.csv"),
+            "06_models/cluster_evidence.json",
+        },
         clustering={"sweep": {"k_max": 2}},
     )
 

@@ -43,6 +43,8 @@ def configure(tmp_path: Path) -> Configure:
     """Return a copy of ``conf`` whose ``local`` has what a user would write there."""
 
     def write(parameters: dict[str, Any], catalog: dict[str, Any] | None = None) -> str:
+        # What is planted here has columns and gaps to be read, not segments that come back.
+        parameters = {"promotion": {"gates": {"minimum_jaccard": 0}}} | parameters
         conf = tmp_path / "conf"
         shutil.copytree(PROJECT / "conf", conf)
         for name, content in (("parameters", parameters), ("catalog", catalog)):

@@ -82,6 +82,7 @@ TABLE, CSV, PARQUET, JSON, PICKLE, CHART, TEXT, CHAMPION, IN_USE, REIGNING, LINE
     f"{_VERSIONS}.ReigningChampionDataset",
     f"{_VERSIONS}.LineageDataset",
 )
+REPORT = f"{_VERSIONS}.PromotionReportDataset"
 # Folder, type, file, and whether there is a version a run; the names are fixed in DESIGN.md.
 DATASETS = {
     "sessions": ("01_raw", TABLE, "sample_sessions.csv", False),
@@ -98,7 +99,7 @@ DATASETS = {
     "named_clusters": ("06_models", JSON, "named_clusters.json", False),
     "segment_scorer": ("06_models", JSON, "segment_scorer.json", True),
     "model_record": ("06_models", JSON, "model_record.json", True),
-    "promotion_report": ("06_models", JSON, "promotion_report.json", True),
+    "promotion_report": ("06_models", REPORT, "promotion_report.json", True),
     "champion": ("06_models", CHAMPION, "champion.json", False),
     "model_in_use": ("06_models", IN_USE, "champion.json", False),
     "reigning_champion": ("06_models", REIGNING, "champion.json", False),
@@ -283,7 +284,7 @@ def test_every_dataset_of_every_pipeline_is_declared(registered: dict[str, Pipel
             if dataset.startswith("params:"):
                 found: Any = parameters
                 for part in dataset.removeprefix("params:").split("."):
-                    found = found[part]
+                    found = found[part] if isinstance(found, dict) else getattr(found, part)
             else:
                 assert dataset in {*declared, "parameters"}, f"{name} needs {dataset}"
 

@@ -180,10 +180,12 @@ def test_identities_of_another_run_are_refused(
 
     assert own != strange
     assert type(error) is ModelMismatchError
+    version = identities.parent.name
     assert message.startswith(
-        f"segment_identities belong to model {strange}, but segmentation_model is {own}: "
+        f"segment_identities of version {version} belongs to model {strange}, but champion names "
+        f"{own}: "
     )
-    assert "kedro run --pipelines training" in message
+    assert "kedro models promote VERSION" in message
 
 
 def test_a_model_of_another_recipe_is_refused(run: Run, trained: Path) -> None:

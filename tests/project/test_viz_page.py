@@ -16,7 +16,7 @@ import yaml
 from playwright.sync_api import Browser, Page, Request, expect
 
 PROJECT = Path(__file__).resolve().parents[2]
-STAGES = ["clustering", "data_processing", "inference", "labelling", "reporting"]
+STAGES = ["clustering", "data_processing", "inference", "labelling", "promotion", "reporting"]
 LAYERS = [
     *("raw", "intermediate", "primary", "feature"),
     *("model_input", "models", "model_output", "reporting"),

@@ -27,6 +27,8 @@ from user_activity_trends.lifecycle.record import ModelRecord
 from user_activity_trends.segmentation.alignment import Lineage
 from user_activity_trends.segmentation.scorer import SegmentScorer
 
+_REPORT = "promotion_report"
+
 Kind = TypeVar("Kind", bound=BaseModel)
 
 
@@ -164,16 +166,20 @@ class _Named(AbstractDataset[None, Any]):
         found = self._file.read()
         return None if found is None else read_champion(found)
 
-    def _read(self, name: str, champion: Champion) -> Any:
-        entry = {key: value for key, value in self._files[name].items() if key != "validator"}
-        dataset: AbstractDataset[Any, Any] = AbstractDataset.from_config(
-            name, entry, load_version=champion.version
+    def _dataset(self, name: str, champion: Champion) -> AbstractDataset[Any, Any]:
+        """Return the catalog's dataset, at the version that is in use."""
+        found: AbstractDataset[Any, Any] = AbstractDataset.from_config(
+            name, dict(self._files[name]), load_version=champion.version
         )
+        return found
+
+    def _read(self, name: str, champion: Champion) -> Any:
+        dataset = self._dataset(name, champion)
         if not dataset.exists():
             msg = (
                 f"champion names version {champion.version}, of which there is no {name} "
-                f"({entry['filepath']}/{champion.version}); restore it, or choose another model: "
-                "kedro models list, kedro models promote VERSION"
+                f"({self._files[name]['filepath']}/{champion.version}); restore it, or choose "
+                "another model: kedro models list, kedro models promote VERSION"
             )
             raise InputFileError(msg)
         return dataset.load()
@@ -203,7 +209,7 @@ class ModelInUseDataset(_Named):
         if champion is None:
             msg = f"{self._filepath}: there is no champion, so no model is in use; {NO_CHAMPION}"
             raise InputFileError(msg)
-        read = {name: self._read(name, champion) for name in self._files}
+        read = {name: self._read(name, champion) for name in self._files if name != _REPORT}
         record = parsed(ModelRecord, "model_record", read["model_record"])
         model = read["segmentation_model"]
         for name, found in (
@@ -213,8 +219,14 @@ class ModelInUseDataset(_Named):
         ):
             _same(name, found, champion)
         return ModelInUse(
-            champion, model, read["segment_identities"], record, read["promotion_report"]
+            champion, model, read["segment_identities"], record, self._report(champion)
         )
+
+    def _report(self, champion: Champion) -> dict[str, Any]:
+        """Return how the model stood before its gates; nothing if it was put in use without."""
+        dataset = self._dataset(_REPORT, champion)
+        found: dict[str, Any] = dataset.load() if dataset.exists() else {}
+        return found
 
     def _exists(self) -> bool:
         return self._file.read() is not None
@@ -307,19 +319,88 @@ class LineageDataset(AbstractDataset[dict[str, Any], dict[str, Any]]):
         return {"filepath": str(self._filepath)}
 
 
+class PromotionReportDataset(AbstractDataset[dict[str, Any], dict[str, Any]]):
+    """``promotion_report``: it is kept with the model that it is about, not with its run.
+
+    They are the same if one run trains and judges; a stage that runs by itself has
+    a version of its own.
+    """
+
+    versioned = True  # so that Kedro says which version is to be read
+
+    def __init__(
+        self, *, filepath: str, version: Version, metadata: dict[str, Any] | None = None
+    ) -> None:
+        """Take the path of the file, and what Kedro says."""
+        self._protocol, path = get_protocol_and_path(filepath)
+        self._filepath = PurePosixPath(path)
+        self._load_version = version.load
+        self.files = fsspec.filesystem(self._protocol)
+        self.metadata = metadata
+
+    def load(self) -> dict[str, Any]:
+        """Return the report on the version that is asked for, or on the newest that has one.
+
+        Raises:
+            InputFileError: There is none.
+        """
+        place = self._place()
+        if place is None:
+            msg = f"{self._filepath}: there is no report on {self._load_version or 'any model'}"
+            raise InputFileError(msg)
+        found: dict[str, Any] = SmallFile(f"{self._protocol}://{place}").read()
+        return found
+
+    def at(self, version: str) -> "PromotionReportDataset":
+        """Return the dataset of the report on one version."""
+        return PromotionReportDataset(
+            filepath=f"{self._protocol}://{self._filepath}", version=Version(version, None)
+        )
+
+    def save(self, data: dict[str, Any]) -> None:
+        """Write the report to the version of its candidate."""
+        place = self._filepath / data["candidate"] / self._filepath.name
+        self.files.makedirs(str(place.parent), exist_ok=True)
+        with self.files.open(str(place), "w", encoding="utf-8") as file:
+            json.dump(data, file, indent=2, ensure_ascii=False, allow_nan=False)
+
+    def _place(self) -> PurePosixPath | None:
+        """Return the file of the version that is asked for, if it is there."""
+        self.files.invalidate_cache()
+        if self._load_version:
+            versions = [self._load_version]
+        else:
+            try:
+                folders = self.files.ls(str(self._filepath), detail=False)
+            except FileNotFoundError:
+                return None
+            versions = sorted((PurePosixPath(one).name for one in folders), reverse=True)
+        places = (self._filepath / one / self._filepath.name for one in versions)
+        return next((one for one in places if self.files.exists(str(one))), None)
+
+    def _exists(self) -> bool:
+        return self._place() is not None
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._filepath), "version": self._load_version}
+
+
 class RunContextDataset(AbstractDataset[None, RunContext]):
     """``run_context``: the version that a run writes, when it began, packages and code."""
 
     versioned = True  # so that Kedro says which version this run writes
 
-    def __init__(self, *, version: Version, metadata: dict[str, Any] | None = None) -> None:
-        """Take what Kedro says."""
-        self._run_version = version.save
+    def __init__(
+        self, *, version: Version, sessions: str, metadata: dict[str, Any] | None = None
+    ) -> None:
+        """Take what Kedro says, and where the sessions come from."""
+        self._run_version = str(version.save)
+        self._sessions = sessions
         self.metadata = metadata
 
     def load(self) -> RunContext:
         """Look at the surroundings."""
-        return read_context(str(self._run_version), Path.cwd())
+        return read_context(self._run_version, self._sessions, Path.cwd())
 
     def save(self, data: None) -> None:
         """Refuse: it is what it is."""

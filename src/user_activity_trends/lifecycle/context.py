@@ -27,19 +27,26 @@ class RunContext(BaseModel):
     """Version of everything that the run writes."""
     started: str
     """Time in UTC, as ISO 8601."""
+    sessions_file: str
+    """Where the sessions come from."""
     packages: dict[str, str]
     git: Git
 
 
-def read_context(run_version: str, project: Path) -> RunContext:
+def read_context(run_version: str, sessions_file: str, project: Path) -> RunContext:
     """Look at the surroundings.
 
     Args:
         run_version: Version of everything that the run writes.
+        sessions_file: Where the sessions come from.
         project: Folder of the code.
     """
     return RunContext(
-        version=run_version, started=now(), packages=_packages(), git=read_git(project)
+        version=run_version,
+        started=now(),
+        sessions_file=sessions_file,
+        packages=_packages(),
+        git=read_git(project),
     )
 
 

@@ -11,7 +11,11 @@ from kedro.io.core import DatasetError, Version
 
 from user_activity_trends.errors import ChampionError, InputFileError, ModelMismatchError
 from user_activity_trends.files.atomic import VERSION
-from user_activity_trends.files.model_versions import ChampionDataset, parsed
+from user_activity_trends.files.model_versions import (
+    ChampionDataset,
+    PromotionReportDataset,
+    parsed,
+)
 from user_activity_trends.lifecycle.champion import Champion, How, Reign, in_order, read_champion
 from user_activity_trends.lifecycle.context import now
 from user_activity_trends.lifecycle.record import ModelRecord
@@ -146,10 +150,9 @@ class ModelStore:
         for version in removed:
             # The record goes first: without it, the version is incomplete and not listed.
             for name in ("model_record", *MODEL, REPORT):
-                dataset = self._dataset(name)
-                folder = str(PurePosixPath(dataset._filepath) / version)  # noqa: SLF001
+                files, place = self._files(name)
                 with suppress(FileNotFoundError):
-                    dataset._fs.rm(folder, recursive=True)  # noqa: SLF001
+                    files.rm(str(place / version), recursive=True)
         return removed
 
     @property
@@ -170,13 +173,22 @@ class ModelStore:
         return self._catalog[name]
 
     def _at(self, name: str, version: str) -> Any:
-        return self._dataset(name)._copy(_version=Version(version, None))  # noqa: SLF001
+        dataset = self._dataset(name)
+        if isinstance(dataset, PromotionReportDataset):
+            return dataset.at(version)
+        return dataset._copy(_version=Version(version, None))  # noqa: SLF001
+
+    def _files(self, name: str) -> tuple[Any, PurePosixPath]:
+        """Return the file system of a dataset, and its place there."""
+        dataset = self._dataset(name)
+        own = isinstance(dataset, PromotionReportDataset)
+        # Kedro has no public names for them.
+        files = dataset.files if own else dataset._fs  # noqa: SLF001
+        return files, PurePosixPath(dataset._filepath)  # noqa: SLF001
 
     def _saved(self, name: str) -> list[str]:
         """Return the versions that one dataset has."""
-        dataset = self._dataset(name)
-        # Kedro has no public names for them.
-        files, path = dataset._fs, PurePosixPath(dataset._filepath)  # noqa: SLF001
+        files, path = self._files(name)
         files.invalidate_cache()
         try:
             folders: Iterable[str] = files.ls(str(path), detail=False)

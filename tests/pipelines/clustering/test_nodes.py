@@ -42,6 +42,7 @@ REAL = [1837.24, 684.91, 503.44, 371.74, 318.91, 287.45, 266.91, 247.34, 231.57,
 CONTEXT = RunContext(
     version="2026-02-28T05.00.00.000Z",
     started="2026-02-28T05:00:00+00:00",
+    sessions_file="/x/data/01_raw/sample_sessions.csv",
     packages={"kedro": "1"},
     git=Git(revision="abc", changed=False),
 )
@@ -631,7 +632,6 @@ def test_the_record_says_what_the_model_was_made_of() -> None:
         elbow_curve=curve(REAL),
         scaled_features=table.iloc[:100],
         session_features=raw,
-        data_quality={"file": "/x/data/01_raw/sample_sessions.csv"},
         feature_scaler=feature_scaler(),
         parameters={"recipe": "base"},
         recipe="base",

@@ -33,18 +33,21 @@ logger = logging.getLogger(__name__)
 
 
 def find_predecessor(
-    reigning_champion: ReigningChampion, data_quality: dict[str, Any]
+    reigning_champion: ReigningChampion,
+    run_context: RunContext,
+    feature_scaler: dict[str, Any],  # noqa: ARG001 (Kedro orders nodes by their inputs only)
 ) -> dict[str, Any]:
     """Read which model is in use, once for the whole run.
 
     Args:
         reigning_champion: The model in use.
-        data_quality: Names the file of the sessions.
+        run_context: Names the file of the sessions.
+        feature_scaler: Not used: a run whose sessions are refused writes nothing of a model.
 
     Returns:
         ``predecessor``; see ``lifecycle.predecessor.Predecessor``.
     """
-    sample = is_sample(data_quality["file"])
+    sample = is_sample(run_context.sessions_file)
     return follow(reigning_champion, sample=sample).model_dump(mode="json")
 
 
@@ -323,7 +326,6 @@ def record_model(  # noqa: PLR0913 (one argument an input)
     elbow_curve: pd.DataFrame,
     scaled_features: pd.DataFrame,
     session_features: pd.DataFrame,
-    data_quality: dict[str, Any],
     feature_scaler: dict[str, Any],
     parameters: dict[str, Any],
     recipe: str,
@@ -339,11 +341,10 @@ def record_model(  # noqa: PLR0913 (one argument an input)
         elbow_curve: The scores of each k.
         scaled_features: The sessions that it was trained on, scaled.
         session_features: All sessions' features, in their own units.
-        data_quality: Names the file.
         feature_scaler: The columns and their scaling.
         parameters: All parameters of the run.
         recipe: Name of the recipe.
-        run_context: Version, time, packages, code.
+        run_context: Version, time, file, packages, code.
 
     Returns:
         ``model_record``; see ``lifecycle.record.ModelRecord``.
@@ -358,8 +359,8 @@ def record_model(  # noqa: PLR0913 (one argument an input)
         based_on=segment_identities["based_on"],
         continued=models.is_continued(segmentation_model),
         data=DataFingerprint(
-            file=data_quality["file"],
-            sample=is_sample(data_quality["file"]),
+            file=run_context.sessions_file,
+            sample=is_sample(run_context.sessions_file),
             rows=len(trained),
             columns=tuple(scaler.columns),
             sha256=fingerprint_table(trained[scaler.columns]),

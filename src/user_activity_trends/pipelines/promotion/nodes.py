@@ -35,7 +35,7 @@ def compare_with_champion(  # noqa: PLR0913 (one argument an input)
     predecessor: dict[str, Any],
     valid_sessions: pd.DataFrame,
     scaled_features: pd.DataFrame,
-    data_quality: dict[str, Any],
+    rejected_sessions: pd.DataFrame,
     promoting: PromotionParams,
     columns: ColumnsParams,
     resamples: int,
@@ -52,7 +52,7 @@ def compare_with_champion(  # noqa: PLR0913 (one argument an input)
         predecessor: The model in use.
         valid_sessions: All sessions, in their own units, with their outcome.
         scaled_features: The sessions that it was trained on.
-        data_quality: How many rows were refused.
+        rejected_sessions: The defects of the rows that were refused.
         promoting: On which sessions, and the gates.
         columns: Which columns are outcome and period.
         resamples: Bootstrap samples.
@@ -72,13 +72,14 @@ def compare_with_champion(  # noqa: PLR0913 (one argument an input)
     trained = valid_sessions[SESSION_ID].isin(scaled_features[SESSION_ID])
     in_sample = bool(trained.all())
     judged = valid_sessions if in_sample else valid_sessions[~trained].reset_index(drop=True)
+    refused = rejected_sessions["row"].nunique()
     report = judgement.judge(
         record,
         scorer,
         Predecessor.model_validate(predecessor),
         judged,
         judged[columns.outcome].to_numpy(dtype=np.bool_) if columns.outcome else None,
-        rejected=data_quality["rows_rejected"] / max(data_quality["rows_read"], 1),
+        rejected=refused / (refused + len(valid_sessions)),
         limits=promoting.gates,
         allow_new_segments=promoting.allow_new_segments,
         resamples=resamples,

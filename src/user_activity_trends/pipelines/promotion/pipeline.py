@@ -19,7 +19,7 @@ def create_pipeline() -> Pipeline:
                     "predecessor": "predecessor",
                     "valid_sessions": "valid_sessions",
                     "scaled_features": "scaled_features",
-                    "data_quality": "data_quality",
+                    "rejected_sessions": "rejected_sessions",
                     "promoting": "params:promotion",
                     "columns": "params:columns",
                     "resamples": "params:clustering.stability.resamples",
