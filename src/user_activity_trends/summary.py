@@ -62,8 +62,10 @@ def collect(
         found["rows"] = {"file": quality["file"]} | {name: quality[name] for name in _ROWS}
         if quality.get("duplicates") == "dropped":
             found["rows"]["duplicates_dropped"] = quality["duplicate_rows"]
-    if "cluster_choice" in produced:
-        choice = catalog.load("cluster_choice")
+    # That of the model in use, whose segments are shown, if the run has labelled sessions.
+    known = [name for name in ("choice_in_use", "cluster_choice") if name in produced]
+    if known:
+        choice = catalog.load(known[0])
         found["clusters"] = {"k": choice["k"], "verdict": choice["verdict"]}
     if "promotion_report" in produced:
         found["model"] = catalog.load("promotion_report")["in_words"]

@@ -156,7 +156,7 @@ def test_a_first_model_that_is_refused_labels_and_scores_nothing(run: Run, data_
         run(promotion={"gates": {"minimum_rows": 10_000, "smallest_share": 0.4}})
 
     told = str(refused.value)
-    assert "minimum_rows (it was trained on 494 sessions, and at least 10,000 are asked)" in told
+    assert "minimum_rows: it was trained on 494 sessions, and at least 10,000 are asked" in told
     assert "smallest_share" in told
     assert "nothing is labelled or scored" in told
     assert not (data_root / "06_models/champion.json").exists()

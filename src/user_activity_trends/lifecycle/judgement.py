@@ -64,7 +64,9 @@ def judge(  # noqa: PLR0913 (two models, the sessions, and how to judge)
         between = challenge.between(seen[0], seen[1])
         usual = predecessor.mean_square
         now = float((seen[1].distance ** 2).mean())
-        measured[1]["distance_rise"] = now / usual - 1 if usual else None
+        rise = now / usual - 1 if usual else None
+        # What differs by rounding only has not risen.
+        measured[1]["distance_rise"] = None if rise is None else round(rise, 9) + 0.0
     judged = gates.judge(
         limits,
         measured[0],
@@ -121,7 +123,7 @@ def _of_one_kind(
 def _in_words(record: ModelRecord, predecessor: Predecessor, judged: Sequence[Gate]) -> str:
     champion, refused = predecessor.champion, gates.failed(judged)
     if refused:
-        told = "; ".join(f"{one.gate} ({one.in_words})" for one in refused)
+        told = "; ".join(f"{one.gate}: {one.in_words}" for one in refused)
         stays = f"{champion.version} stays in use" if champion else "there is no model in use"
         return f"Model {record.version} was refused by {told}. {stays[0].upper()}{stays[1:]}."
     asked = sum(one.figure is not None for one in judged)

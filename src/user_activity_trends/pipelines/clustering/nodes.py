@@ -260,7 +260,7 @@ def align_segments(  # noqa: PLR0913, PLR0917 (one argument an input)
             ", ".join(map(str, unknown)),
         )
     for told in alignment.in_words(step):
-        logger.warning("%s", told)
+        logger.warning("in the new model: %s", told)
     return identities.model_dump(mode="json"), alignment.Lineage(steps=(step,)).model_dump(
         mode="json"
     )
