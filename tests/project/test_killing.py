@@ -27,6 +27,7 @@ SUMMARY = "run_summary"  # written by no node; the seconds in it are never the s
 LINEAGE = "segment_lineage"  # tells of models that were never in use as well
 OUTPUTS = sorted(register_pipelines()["__default__"].all_outputs() | {SUMMARY})
 FILES = {name: PurePosixPath(CATALOG[name]["filepath"]).name for name in OUTPUTS}
+NAMES = {file: name for name, file in FILES.items()}
 VERSIONED = {name for name in OUTPUTS if CATALOG[name].get("versioned")}
 VIEWS = {
     "model_in_use": "champion",
@@ -64,6 +65,7 @@ class Undisturbed:
 
     root: Path
     state: dict[str, dict[str, str]]
+    told: dict[str, dict[str, str]]
     values: dict[str, str]
 
 
@@ -87,24 +89,41 @@ def _content(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _places(root: Path, output: str) -> list[Path]:
-    return [path for path in root.rglob(FILES[output]) if path.is_file()]
+def _places(root: Path) -> dict[str, list[Path]]:
+    """Return the files of every output."""
+    found: dict[str, list[Path]] = {name: [] for name in OUTPUTS}
+    for path in root.rglob("*"):
+        if path.name in NAMES and path.is_file():
+            found[NAMES[path.name]].append(path)
+    return found
 
 
 def _state(root: Path) -> dict[str, dict[str, str]]:
     """Hash the file of every output by its version, which is empty for one without versions."""
     return {
-        name: {
-            path.parent.name if name in VERSIONED else "": _content(path)
-            for path in _places(root, name)
-        }
-        for name in OUTPUTS
+        name: {path.parent.name if name in VERSIONED else "": _content(path) for path in paths}
+        for name, paths in _places(root).items()
+    }
+
+
+def _told(root: Path) -> dict[str, dict[str, str]]:
+    """Return ``_state`` without what differs from run to run, and the lineage by version."""
+    places = _places(root)
+    summary, lineage = (
+        json.loads(path.read_text(encoding="utf-8"))
+        for name in (SUMMARY, LINEAGE)
+        for path in places[name]
+    )
+    summary |= {part: sorted(summary[part]) for part in ("results", "seconds")}
+    return _state(root) | {
+        SUMMARY: {"": json.dumps(summary)},
+        LINEAGE: {step["version"]: json.dumps(step) for step in lineage["steps"]},
     }
 
 
 def _leftovers(root: Path) -> list[Path]:
     """List what is no output: other files, and folders without a file."""
-    outputs = {path for name in OUTPUTS for path in _places(root, name)}
+    outputs = {path for paths in _places(root).values() for path in paths}
     return [
         path
         for path in sorted(root.rglob("*"))
@@ -193,7 +212,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
             assert made.end == 0, made.words
             loaded = ask("load", root, names=[*OUTPUTS, *VIEWS])
             assert loaded.end == 0, loaded.words
-            return Undisturbed(root, _state(root), loaded.result)
+            return Undisturbed(root, _state(root), _told(root), loaded.result)
 
         following = {"params": new, "day": "2026-01-03"}
         graves = folder / "graves"
@@ -246,7 +265,7 @@ def _assert_it_died_at(moment: str, output: str, root: Path, bench: Bench) -> No
     assert FILES[output] in left.name
     (whole,) = [
         path
-        for path in _places(bench.new.root, output)
+        for path in _places(bench.new.root)[output]
         if _content(path) == _latest(bench.new.state[output])
     ]
     written, expected = left.read_bytes(), whole.read_bytes()
@@ -266,21 +285,8 @@ def _assert_old_or_new(output: str, root: Path, bench: Bench) -> None:
 
 def _assert_as_if_undisturbed(root: Path, bench: Bench, expected: Undisturbed) -> None:
     """The next run is as if there had been no dead one, of which only versions may stay."""
-    found, wanted, old, new = map(_told, (root, expected.root, bench.old.root, bench.new.root))
+    found, wanted, old, new = _told(root), expected.told, bench.old.told, bench.new.told
     for name in OUTPUTS:
         assert max(found[name].items()) == max(wanted[name].items()), name
         assert found[name].items() >= wanted[name].items() & old[name].items(), name
         assert found[name].items() <= (new[name] | wanted[name]).items(), name
-
-
-def _told(root: Path) -> dict[str, dict[str, str]]:
-    """Return ``_state`` without what differs from run to run, and the lineage by version."""
-    (file,) = _places(root, SUMMARY)
-    summary = json.loads(file.read_text(encoding="utf-8"))
-    summary |= {part: sorted(summary[part]) for part in ("results", "seconds")}
-    (file,) = _places(root, LINEAGE)
-    steps = json.loads(file.read_text(encoding="utf-8"))["steps"]
-    return _state(root) | {
-        SUMMARY: {"": json.dumps(summary)},
-        LINEAGE: {step["version"]: json.dumps(step) for step in steps},
-    }
