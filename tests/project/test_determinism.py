@@ -80,10 +80,10 @@ def test_hash_seed_threads_and_place_do_not_matter_on_the_whole_sample(
     assert quality["rows_read"] == 12_330
 
 
+@pytest.mark.usefixtures("after_a_run")
 def test_a_second_run_writes_the_same_bytes_again(
     run: Callable[..., None], data_root: Path
 ) -> None:
-    run()
     first = _contents(data_root)
     run()
     second = _contents(data_root)
@@ -95,10 +95,10 @@ def test_a_second_run_writes_the_same_bytes_again(
             assert second[place] == first[place] * runs, place
 
 
+@pytest.mark.usefixtures("after_a_run")
 def test_another_recipe_writes_beside_what_is_in_use(
     run: Callable[..., None], data_root: Path
 ) -> None:
-    run()
     before = _contents(data_root)
 
     run(recipe="log")

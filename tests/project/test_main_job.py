@@ -182,9 +182,8 @@ def test_a_run_on_the_sample_ends_with_a_table_that_says_what_the_datasets_say(
 # --- what is in the outputs ---------------------------------------------------------------------
 
 
-def test_segments_have_distinct_names_and_are_numbered_by_size(run: Run, data_root: Path) -> None:
-    run()
-
+@pytest.mark.usefixtures("after_a_run")
+def test_segments_have_distinct_names_and_are_numbered_by_size(data_root: Path) -> None:
     profiles = _table(data_root, "segment_profiles")
     assert profiles["segment"].tolist() == list(range(1, len(profiles) + 1))
     assert profiles["sessions"].is_monotonic_decreasing
@@ -197,11 +196,8 @@ def test_segments_have_distinct_names_and_are_numbered_by_size(run: Run, data_ro
     assert len(identities) == _json(data_root, "cluster_choice")["k"]
 
 
-def test_every_session_is_in_the_segment_that_the_model_file_says(
-    run: Run, data_root: Path
-) -> None:
-    run()
-
+@pytest.mark.usefixtures("after_a_run")
+def test_every_session_is_in_the_segment_that_the_model_file_says(data_root: Path) -> None:
     segments = _table(data_root, "session_segments")
     names = {
         one["segment"]: one["segment_name"]
@@ -217,9 +213,8 @@ def test_every_session_is_in_the_segment_that_the_model_file_says(
     assert sse == pytest.approx(curve[segments["segment"].nunique()], rel=1e-9)
 
 
-def test_every_new_session_is_scored_in_order(run: Run, data_root: Path) -> None:
-    run()
-
+@pytest.mark.usefixtures("after_a_run")
+def test_every_new_session_is_scored_in_order(data_root: Path) -> None:
     scored = _table(data_root, "new_session_segments")
     assert list(scored) == [
         "session_id",
@@ -235,8 +230,8 @@ def test_every_new_session_is_scored_in_order(run: Run, data_root: Path) -> None
     assert scored["reason"].isna().all()
 
 
+@pytest.mark.usefixtures("after_a_run")
 def test_inference_alone_scores_as_the_whole_run_did(run: Run, data_root: Path) -> None:
-    run()
     first = _versions(data_root, "new_session_segments")
     run(pipeline="inference")
 
@@ -247,8 +242,8 @@ def test_inference_alone_scores_as_the_whole_run_did(run: Run, data_root: Path) 
     assert len(_versions(data_root, "segmentation_model")) == 1
 
 
+@pytest.mark.usefixtures("after_a_run")
 def test_a_second_run_adds_a_version_and_keeps_the_first(run: Run, data_root: Path) -> None:
-    run()
     first = {name: _newest(data_root, name) for name in VERSIONED}
     bytes_before = {name: path.read_bytes() for name, path in first.items()}
     run(clustering={"selection": {"method": "fixed", "n_clusters": 4}})
@@ -259,15 +254,6 @@ def test_a_second_run_adds_a_version_and_keeps_the_first(run: Run, data_root: Pa
         assert old.read_bytes() == bytes_before[name]
         assert new.read_bytes() != bytes_before[name]
     assert _json(data_root, "training_metrics")["k"] == 4
-
-
-def test_two_runs_write_the_same_bytes(run: Run, data_root: Path) -> None:
-    run()
-    first = _content(data_root)
-    run()
-
-    assert len(first) == len(OUTPUTS) - 2  # all but the model and the summary
-    assert _content(data_root) == first
 
 
 def test_names_from_the_command_line_are_used_wherever_a_segment_is_named(
@@ -313,8 +299,8 @@ def test_with_sessions_only_nothing_is_scored_and_the_run_says_so(
     assert _table(data_root, "rejected_new_sessions").empty
 
 
+@pytest.mark.usefixtures("after_a_run")
 def test_another_recipe_is_written_beside_the_one_in_use(run: Run, data_root: Path) -> None:
-    run()
     before = fingerprints(data_root)
     run(recipe="log")
 
@@ -329,10 +315,10 @@ def test_another_recipe_is_written_beside_the_one_in_use(run: Run, data_root: Pa
 # --- stages -------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("after_a_run")
 def test_the_stages_one_by_one_write_what_the_whole_run_writes(
     run: Run, data_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run()
     apart = tmp_path / "stage by stage"
     monkeypatch.setenv("DATA_ROOT", str(apart))
     written = []
