@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -40,16 +41,46 @@ def run(in_project: Path, data_root: Path) -> Callable[..., None]:
     ``run(pipeline="training", env="test", sessions_file="x.csv")`` raises what the run raises.
     """
 
-    def run_session(
-        *, pipeline: str | None = None, env: str = "test", conf: str | None = None, **params: Any
-    ) -> None:
-        with settings.SESSION_CLASS.create(
-            project_path=in_project, env=env, runtime_params=params, conf_source=conf
-        ) as session:
-            session.run(pipeline_names=[pipeline] if pipeline else None)
-
+    assert in_project
     assert data_root
-    return run_session
+    return _run
+
+
+def _run(
+    *, pipeline: str | None = None, env: str = "test", conf: str | None = None, **params: Any
+) -> None:
+    with settings.SESSION_CLASS.create(
+        project_path=PROJECT, env=env, runtime_params=params, conf_source=conf
+    ) as session:
+        session.run(pipeline_names=[pipeline] if pipeline else None)
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return what one run of ``--env test`` has written: to read, never to change."""
+    root = tmp_path_factory.mktemp("tiny run") / "data root"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(PROJECT)
+        patch.setenv("DATA_ROOT", str(root))
+        bootstrap_project(PROJECT)
+        _run()
+    return root
+
+
+@pytest.fixture
+def after_a_run(tiny_run: Path, data_root: Path) -> Path:
+    """Put the same where DATA_ROOT points, for a run that comes second; return DATA_ROOT."""
+    shutil.copytree(tiny_run, data_root)
+    return data_root
+
+
+def unmeasured() -> dict[str, str]:
+    """Return the environment for a process without coverage.
+
+    Coverage makes a run take half as long again; what is measured of it is measured in the
+    runs that are made in the process of the tests.
+    """
+    return {name: value for name, value in os.environ.items() if "COVERAGE" not in name}
 
 
 @dataclass(frozen=True)
@@ -77,7 +108,7 @@ def kedro(data_root: Path) -> Callable[..., Finished]:
         done = subprocess.run(
             [sys.executable, "-m", "kedro", *arguments],
             cwd=PROJECT,
-            env=os.environ | {"DATA_ROOT": str(data_root), "NO_COLOR": "1"} | environment,
+            env=unmeasured() | {"DATA_ROOT": str(data_root), "NO_COLOR": "1"} | environment,
             capture_output=True,
             text=True,
             check=False,

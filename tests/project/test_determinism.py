@@ -96,12 +96,12 @@ def test_two_projects_write_the_same_bytes_through_two_runs(
     assert {place.name for place in PLACES if len(contents[place]) == 2} == VERSIONED
 
 
+@pytest.mark.usefixtures("after_a_run")
 def test_a_second_run_on_the_same_sessions_changes_no_label(
     run: Callable[..., None], data_root: Path
 ) -> None:
     labels = data_root / "07_model_output/session_segments.parquet"
     names = ["session_id", "segment", "segment_name"]
-    run()
     first = pd.read_parquet(labels)
     run()
     second = pd.read_parquet(labels)
@@ -110,10 +110,10 @@ def test_a_second_run_on_the_same_sessions_changes_no_label(
     assert set(first["model_version"]) != set(second["model_version"])
 
 
+@pytest.mark.usefixtures("after_a_run")
 def test_another_recipe_writes_beside_what_is_in_use(
     run: Callable[..., None], data_root: Path
 ) -> None:
-    run()
     before = _contents(data_root)
 
     run(recipe="log")

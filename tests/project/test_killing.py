@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -15,22 +14,41 @@ from typing import Any
 import pytest
 import yaml
 
+from user_activity_trends.lifecycle.context import REVISION
+from user_activity_trends.pipeline_registry import register_pipelines
+
 PROJECT = Path(__file__).resolve().parents[2]
 CATALOG = {
     name: dataset
     for file in sorted((PROJECT / "conf/base").glob("catalog*.yml"))
     for name, dataset in yaml.safe_load(file.read_text(encoding="utf-8")).items()
 }
-OUTPUTS = {
-    name: dataset
-    for name, dataset in CATALOG.items()
-    if not name.startswith("_") and dataset["filepath"].startswith("${_out}/")
+SUMMARY = "run_summary"  # written by no node; the seconds in it are never the same
+LINEAGE = "segment_lineage"  # tells of models that were never in use as well
+OUTPUTS = sorted(register_pipelines()["__default__"].all_outputs() | {SUMMARY})
+FILES = {name: PurePosixPath(CATALOG[name]["filepath"]).name for name in OUTPUTS}
+NAMES = {file: name for name, file in FILES.items()}
+VERSIONED = {name for name in OUTPUTS if CATALOG[name].get("versioned")}
+VIEWS = {
+    "model_in_use": "champion",
+    "reigning_champion": "champion",
+    "earlier_lineage": LINEAGE,
 }
-FILES = {name: PurePosixPath(dataset["filepath"]).name for name, dataset in OUTPUTS.items()}
-VERSIONED = {name for name, dataset in OUTPUTS.items() if dataset.get("versioned")}
-SUMMARY = "run_summary"  # has the times of its run, so that no two are the same
+"""Datasets that only read, and the output that says which model they are of."""
 
 SWEEP = {"k_min": 2, "k_max": 3, "restarts": 1}
+GATES = {
+    "minimum_rows": 1,
+    "minimum_rows_share": 0,
+    "rejected_share": 1,
+    "smallest_share": 0,
+    "minimum_jaccard": 0,
+    "outlier_share": 1,
+    "distance_rise": 1e9,
+    "silhouette_loss": 2,
+    "adjusted_rand": -1,
+}
+"""Every model is promoted, so that every run replaces every output."""
 
 
 @dataclass(frozen=True)
@@ -43,41 +61,70 @@ class Answer:
 
 
 @dataclass(frozen=True)
+class Undisturbed:
+    """What a run that nobody has killed leaves."""
+
+    root: Path
+    state: dict[str, dict[str, str]]
+    told: dict[str, dict[str, str]]
+    values: dict[str, str]
+
+
+@dataclass(frozen=True)
 class Bench:
-    """A warm process to fork runs from, and what undisturbed runs of it leave."""
+    """A warm process to fork runs from, what undisturbed runs leave, and what dead ones do."""
 
     ask: Callable[..., Answer]
-    old_root: Path
-    old: dict[str, dict[str, str]]
-    old_values: dict[str, str]
-    new_params: dict[str, Any]
-    new_root: Path
-    new: dict[str, dict[str, str]]
-    new_values: dict[str, str]
+    old: Undisturbed
+    new: Undisturbed
+    """After the old one, and with all deaths."""
+    after_old: Undisturbed
+    after_new: Undisturbed
+    """What the run that follows a death is to leave, by what that death left in use."""
+    following: dict[str, Any]
+    """How to run that one."""
+    graves: Path
 
 
 def _content(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _places(root: Path, output: str) -> list[Path]:
-    return [path for path in root.rglob(FILES[output]) if path.is_file()]
+def _places(root: Path) -> dict[str, list[Path]]:
+    """Return the files of every output."""
+    found: dict[str, list[Path]] = {name: [] for name in OUTPUTS}
+    for path in root.rglob("*"):
+        if path.name in NAMES and path.is_file():
+            found[NAMES[path.name]].append(path)
+    return found
 
 
 def _state(root: Path) -> dict[str, dict[str, str]]:
     """Hash the file of every output by its version, which is empty for one without versions."""
     return {
-        name: {
-            path.parent.name if name in VERSIONED else "": _content(path)
-            for path in _places(root, name)
-        }
-        for name in OUTPUTS
+        name: {path.parent.name if name in VERSIONED else "": _content(path) for path in paths}
+        for name, paths in _places(root).items()
+    }
+
+
+def _told(root: Path) -> dict[str, dict[str, str]]:
+    """Return ``_state`` without what differs from run to run, and the lineage by version."""
+    places = _places(root)
+    summary, lineage = (
+        json.loads(path.read_text(encoding="utf-8"))
+        for name in (SUMMARY, LINEAGE)
+        for path in places[name]
+    )
+    summary |= {part: sorted(summary[part]) for part in ("results", "seconds")}
+    return _state(root) | {
+        SUMMARY: {"": json.dumps(summary)},
+        LINEAGE: {step["version"]: json.dumps(step) for step in lineage["steps"]},
     }
 
 
 def _leftovers(root: Path) -> list[Path]:
     """List what is no output: other files, and folders without a file."""
-    outputs = {path for name in OUTPUTS for path in _places(root, name)}
+    outputs = {path for paths in _places(root).values() for path in paths}
     return [
         path
         for path in sorted(root.rglob("*"))
@@ -120,6 +167,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
             "sessions_file": str(folder / f"{which}.csv"),
             "new_sessions_file": str(folder / f"{which}_new.csv"),
             "clustering": fixed,
+            "promotion": {"gates": GATES},
             # Any columns, so that there are moves, and periods of sessions enough to be tested.
             "columns": {"user": "Region", "period": "OperatingSystems"},
         }
@@ -133,16 +181,12 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     variables |= {
         "PYTHONPATH": str(PROJECT / "src"),
         "KEDRO_LOGGING_CONFIG": str(PROJECT / "conf/logging.yml"),
+        REVISION: "that of the tests",
     }
     with (
         (folder / "driver.txt").open("w+") as words,
         subprocess.Popen(
-            [
-                sys.executable,
-                str(Path(__file__).with_name("run_and_die.py")),
-                str(folder / "warm"),
-                json.dumps(old),
-            ],
+            [sys.executable, str(Path(__file__).with_name("run_and_die.py"))],
             cwd=folder,
             env=variables,
             stdin=subprocess.PIPE,
@@ -161,29 +205,33 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
             assert line, (folder / "driver.txt").read_text()
             return Answer(**json.loads(line))
 
-        old_root, new_root = folder / "old", folder / "new"
-        made = [ask("run", old_root, params=old)]
-        shutil.copytree(old_root, new_root)
-        made.append(ask("run", new_root, params=new))
-        values = [ask("load", root, names=[*OUTPUTS]) for root in (old_root, new_root)]
-        for answer in (*made, *values):
-            assert answer.end == 0, answer.words
-        old_state, new_state = _state(old_root), _state(new_root)
+        def run(do: str, name: str, after: Path | None = None, **how: Any) -> Undisturbed:
+            root = folder / name
+            if after:
+                shutil.copytree(after, root)
+            made = ask(do, root, **how)
+            assert made.end == 0, made.words
+            loaded = ask("load", root, names=[*OUTPUTS, *VIEWS])
+            assert loaded.end == 0, loaded.words
+            return Undisturbed(root, _state(root), _told(root), loaded.result)
+
+        following = {"params": new, "day": "2026-01-03"}
+        graves = folder / "graves"
+        first = run("warm", "old", params=old, day="2026-01-01")
+        after_first = run("warm", "after old", first.root, **following)
+        second = run("die", "new", first.root, params=new, day="2026-01-02", graves=str(graves))
+        after_second = run("warm", "after new", second.root, **following)
         for name in OUTPUTS:
-            assert _latest(old_state[name]) != _latest(new_state[name]), f"{name} does not tell"
-            assert values[0].result[name] != values[1].result[name], f"{name} does not tell"
-        yield Bench(
-            ask,
-            old_root,
-            old_state,
-            values[0].result,
-            new,
-            new_root,
-            new_state,
-            values[1].result,
-        )
+            assert _latest(first.state[name]) != _latest(second.state[name]), f"{name}: no change"
+        for name, value in first.values.items():
+            assert value != second.values[name], f"{name}: no change"
+        yield Bench(ask, first, second, after_first, after_second, following, graves)
         requests.close()
         assert driver.wait(timeout=30) == 0
+
+
+def test_the_outputs_are_all_that_a_run_writes(bench: Bench) -> None:
+    assert sorted(path.name for path in bench.graves.iterdir()) == sorted(FILES.values())
 
 
 @pytest.mark.parametrize("moment", ["write", "replace"])
@@ -192,25 +240,24 @@ def test_a_killed_run_leaves_every_output_old_or_new_and_the_next_run_cleans_up(
     output: str, moment: str, bench: Bench, tmp_path: Path
 ) -> None:
     root = tmp_path / "data"
-    shutil.copytree(bench.old_root, root)
+    shutil.copytree(bench.graves / FILES[output] / moment, root)
 
-    killed = bench.ask("run", root, params=bench.new_params, target=FILES[output], moment=moment)
-
-    assert killed.end == -signal.SIGKILL, killed.words
     _assert_it_died_at(moment, output, root, bench)
     _assert_old_or_new(output, root, bench)
-    loaded = bench.ask("load", root, names=[*OUTPUTS])
+    loaded = bench.ask("load", root, names=[*OUTPUTS, *VIEWS])
     assert loaded.end == 0, loaded.words
     state = _state(root)
     for name, value in loaded.result.items():
-        is_old = _latest(state[name]) == _latest(bench.old[name])
-        assert value == (bench.old_values if is_old else bench.new_values)[name], name
+        shown = VIEWS.get(name, name)
+        is_old = _latest(state[shown]) == _latest(bench.old.state[shown])
+        assert value == (bench.old if is_old else bench.new).values[name], name
 
-    following = bench.ask("run", root, params=bench.new_params)
+    following = bench.ask("run", root, **bench.following)
 
     assert following.end == 0, following.words
     assert _leftovers(root) == []
-    _assert_as_if_undisturbed(root, bench)
+    promoted = state["champion"] == bench.new.state["champion"]
+    _assert_as_if_undisturbed(root, bench, bench.after_new if promoted else bench.after_old)
 
 
 def _assert_it_died_at(moment: str, output: str, root: Path, bench: Bench) -> None:
@@ -219,14 +266,11 @@ def _assert_it_died_at(moment: str, output: str, root: Path, bench: Bench) -> No
     assert FILES[output] in left.name
     (whole,) = [
         path
-        for path in _places(bench.new_root, output)
-        if _content(path) == _latest(bench.new[output])
+        for path in _places(bench.new.root)[output]
+        if _content(path) == _latest(bench.new.state[output])
     ]
     written, expected = left.read_bytes(), whole.read_bytes()
-    if output == SUMMARY:
-        assert written.startswith(b'{\n  "run_id": "')
-        assert written.endswith(b"}\n}") == (moment == "replace")
-    elif moment == "write":
+    if moment == "write":
         assert 0 < len(written) < len(expected)
         assert expected.startswith(written)
     else:
@@ -234,29 +278,16 @@ def _assert_it_died_at(moment: str, output: str, root: Path, bench: Bench) -> No
 
 
 def _assert_old_or_new(output: str, root: Path, bench: Bench) -> None:
-    state = _state(root)
-    assert state[output] == bench.old[output], "it was killed before the output was in place"
+    state, old, new = _state(root), bench.old.state, bench.new.state
+    assert state[output] == old[output], "it was killed before the output was in place"
     for name, found in state.items():
-        old = bench.old[name]
-        if name in VERSIONED:
-            assert found.items() >= old.items(), name
-            added = [content for version, content in found.items() if version not in old]
-            assert added in ([], [_latest(bench.new[name])]), name
-        else:
-            assert found in (old, bench.new[name]), name
+        assert found in (old[name], new[name]), name
 
 
-def _assert_as_if_undisturbed(root: Path, bench: Bench) -> None:
-    state = _state(root)
-    for name in OUTPUTS.keys() - {SUMMARY}:
-        assert _latest(state[name]) == _latest(bench.new[name]), name
-        assert set(state[name].values()) <= set(bench.new[name].values()), name
-    summaries = [
-        json.loads(_places(where, SUMMARY)[0].read_text(encoding="utf-8"))
-        for where in (root, bench.new_root)
-    ]
-    for summary in summaries:
-        summary["results"] = sorted(summary["results"])
-        summary["seconds"] = sorted(summary["seconds"])
-        del summary["run_id"]
-    assert summaries[0] == summaries[1]
+def _assert_as_if_undisturbed(root: Path, bench: Bench, expected: Undisturbed) -> None:
+    """The next run is as if there had been no dead one, of which only versions may stay."""
+    found, wanted, old, new = _told(root), expected.told, bench.old.told, bench.new.told
+    for name in OUTPUTS:
+        assert max(found[name].items()) == max(wanted[name].items()), name
+        assert found[name].items() >= wanted[name].items() & old[name].items(), name
+        assert found[name].items() <= (new[name] | wanted[name]).items(), name

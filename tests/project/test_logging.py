@@ -16,6 +16,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
+from tests.project.conftest import unmeasured
 
 PROJECT = Path(__file__).resolve().parents[2]
 MARKER = "zqx"  # begins every planted value, and occurs in nothing that the project writes
@@ -64,7 +65,7 @@ class Copy:
 
     def variables(self, given: dict[str, str]) -> dict[str, str]:
         ours = {"PYTHONPATH": str(PROJECT / "src"), "NO_COLOR": "1", "DATA_ROOT": "data"}
-        kept = {name: value for name, value in os.environ.items() if name != "LOG_FORMAT"}
+        kept = {name: value for name, value in unmeasured().items() if name != "LOG_FORMAT"}
         return kept | ours | given
 
     def run(
@@ -82,7 +83,7 @@ class Copy:
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Copy:
-    """All but the code, which is imported from where it is, so that coverage sees it."""
+    """All but the code, which is imported from where it is."""
     folder = tmp_path / "project"
     for name in ("conf", "tests/data"):
         shutil.copytree(PROJECT / name, folder / name)

@@ -191,9 +191,8 @@ def test_a_run_on_the_sample_ends_with_a_table_that_says_what_the_datasets_say(
 # --- what is in the outputs ---------------------------------------------------------------------
 
 
-def test_segments_have_distinct_names_and_are_numbered_by_size(run: Run, data_root: Path) -> None:
-    run()
-
+@pytest.mark.usefixtures("after_a_run")
+def test_segments_have_distinct_names_and_are_numbered_by_size(data_root: Path) -> None:
     profiles = _table(data_root, "segment_profiles")
     assert profiles["segment"].tolist() == list(range(1, len(profiles) + 1))
     assert profiles["sessions"].is_monotonic_decreasing
@@ -206,11 +205,8 @@ def test_segments_have_distinct_names_and_are_numbered_by_size(run: Run, data_ro
     assert len(identities) == _json(data_root, "cluster_choice")["k"]
 
 
-def test_every_session_is_in_the_segment_that_the_model_file_says(
-    run: Run, data_root: Path
-) -> None:
-    run()
-
+@pytest.mark.usefixtures("after_a_run")
+def test_every_session_is_in_the_segment_that_the_model_file_says(data_root: Path) -> None:
     segments = _table(data_root, "session_segments")
     names = {
         one["segment"]: one["segment_name"]
@@ -228,9 +224,8 @@ def test_every_session_is_in_the_segment_that_the_model_file_says(
     assert sse == pytest.approx(curve[segments["segment"].nunique()], rel=1e-9)
 
 
-def test_every_new_session_is_scored_in_order(run: Run, data_root: Path) -> None:
-    run()
-
+@pytest.mark.usefixtures("after_a_run")
+def test_every_new_session_is_scored_in_order(data_root: Path) -> None:
     scored = _table(data_root, "new_session_segments")
     assert list(scored) == NEW_COLUMNS
     assert scored["session_id"].tolist() == [1, 2, 3, 4, 5]
@@ -238,8 +233,8 @@ def test_every_new_session_is_scored_in_order(run: Run, data_root: Path) -> None
     assert scored["reason"].isna().all()
 
 
+@pytest.mark.usefixtures("after_a_run")
 def test_inference_alone_scores_as_the_whole_run_did(run: Run, data_root: Path) -> None:
-    run()
     first = _versions(data_root, "new_session_segments")
     run(pipeline="inference")
 
@@ -250,8 +245,8 @@ def test_inference_alone_scores_as_the_whole_run_did(run: Run, data_root: Path) 
     assert len(_versions(data_root, "segmentation_model")) == 1
 
 
+@pytest.mark.usefixtures("after_a_run")
 def test_a_second_run_adds_a_version_and_keeps_the_first(run: Run, data_root: Path) -> None:
-    run()
     first = {name: _newest(data_root, name) for name in VERSIONED}
     bytes_before = {name: path.read_bytes() for name, path in first.items()}
     run(
@@ -310,8 +305,8 @@ def test_with_sessions_only_nothing_is_scored_and_the_run_says_so(
     assert _table(data_root, "rejected_new_sessions").empty
 
 
+@pytest.mark.usefixtures("after_a_run")
 def test_another_recipe_is_written_beside_the_one_in_use(run: Run, data_root: Path) -> None:
-    run()
     before = fingerprints(data_root)
     run(recipe="log")
 
@@ -326,10 +321,10 @@ def test_another_recipe_is_written_beside_the_one_in_use(run: Run, data_root: Pa
 # --- stages -------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("after_a_run")
 def test_the_stages_one_by_one_write_what_the_whole_run_writes(
     run: Run, data_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run()
     apart = tmp_path / "stage by stage"
     monkeypatch.setenv("DATA_ROOT", str(apart))
     written = []

@@ -39,7 +39,7 @@ def test_tables_come_from_the_catalog_alone(notebook: Path) -> None:
 
 @pytest.fixture
 def executed(
-    run: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+    after_a_run: Path, in_project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[str], dict[str, str]]:
     """Execute a notebook after a run; return the text that each code cell gave, by its code."""
 
@@ -60,7 +60,8 @@ def executed(
             if cell.cell_type == "code"
         }
 
-    run()
+    assert after_a_run
+    assert in_project
     return execute
 
 

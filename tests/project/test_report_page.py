@@ -326,11 +326,8 @@ def test_without_scripts_the_words_and_tables_are_there(
         assert page.locator(".hint:visible").count() == CHARTS
 
 
-def test_the_page_of_a_real_run_opens(
-    browser: Browser, run: Callable[..., None], data_root: Path
-) -> None:
-    run()
-    page_file = data_root / "08_reporting/report.html"
+def test_the_page_of_a_real_run_opens(browser: Browser, tiny_run: Path) -> None:
+    page_file = tiny_run / "08_reporting/report.html"
     for width in WIDTHS:
         with opened(browser, page_file, **viewed(width, "light")) as page:
             assert_legible(page)

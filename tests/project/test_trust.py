@@ -2,15 +2,12 @@
 
 import os
 import pickle
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from kedro.framework.session import KedroSession
-from kedro.framework.startup import bootstrap_project
-from tests.project.conftest import PROJECT, Finished, fingerprints
+from tests.project.conftest import Finished, fingerprints
 
 from user_activity_trends.cli import explain
 from user_activity_trends.errors import ModelMismatchError, UntrustedModelError
@@ -33,24 +30,10 @@ class _Hostile:
         return self._call, self._arguments
 
 
-@pytest.fixture(scope="module")
-def once_trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return what a good run has left."""
-    root = tmp_path_factory.mktemp("trained")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DATA_ROOT", str(root))
-        patch.chdir(PROJECT)
-        bootstrap_project(PROJECT)
-        with KedroSession.create(project_path=PROJECT, env="test") as session:
-            session.run()
-    return root
-
-
 @pytest.fixture
-def trained(once_trained: Path, data_root: Path) -> Path:
-    """Put what a good run has left where the next run works."""
-    shutil.copytree(once_trained, data_root)
-    return data_root
+def trained(after_a_run: Path) -> Path:
+    """Return where the next run works, which has what a good run has left."""
+    return after_a_run
 
 
 def _only(root: Path, name: str) -> Path:
