@@ -24,10 +24,10 @@ with DAG(
         "\n"
         "- **data_processing**: Check the sessions, set aside the rows that break a "
         "rule, and scale the features.\n"
-        "- **clustering**: Find how many segments there are, train the model, and "
-        "name them.\n"
         "- **inference**: Score new sessions with what was learnt in training, and "
         "with nothing else.\n"
+        "- **clustering**: Find how many segments there are, train the model, and "
+        "name them.\n"
         "- **promotion**: Let a new model take over only if it is as good as the one "
         "in use, and much the same.\n"
         "- **labelling**: Put every session into its segment, and say who the "
@@ -115,6 +115,29 @@ with DAG(
                 Asset("user_activity_trends-base-valid_sessions", group="user_activity_trends"),
             ],
         ),
+        "inference": KedroOperator(
+            task_id="inference",
+            pipeline="__default__",
+            environment="base",
+            namespace="inference",
+            doc_md=(
+                "Score new sessions with what was learnt in training, and with nothing else.\n"
+                "\n"
+                "- `inference.validate_new_sessions`: Separate the sessions that can be "
+                "scored from those that cannot.\n"
+                "- `inference.predict_segments`: Score every new session that can be scored, "
+                "and say of the others why not."
+            ),
+            outlets=[
+                Asset(
+                    "user_activity_trends-base-new_session_segments", group="user_activity_trends"
+                ),
+                Asset(
+                    "user_activity_trends-base-rejected_new_sessions", group="user_activity_trends"
+                ),
+                Asset("user_activity_trends-base-valid_new_sessions", group="user_activity_trends"),
+            ],
+        ),
         "clustering": KedroOperator(
             task_id="clustering",
             pipeline="__default__",
@@ -152,29 +175,6 @@ with DAG(
                 Asset("user_activity_trends-base-segment_scorer", group="user_activity_trends"),
                 Asset("user_activity_trends-base-segmentation_model", group="user_activity_trends"),
                 Asset("user_activity_trends-base-training_metrics", group="user_activity_trends"),
-            ],
-        ),
-        "inference": KedroOperator(
-            task_id="inference",
-            pipeline="__default__",
-            environment="base",
-            namespace="inference",
-            doc_md=(
-                "Score new sessions with what was learnt in training, and with nothing else.\n"
-                "\n"
-                "- `inference.validate_new_sessions`: Separate the sessions that can be "
-                "scored from those that cannot.\n"
-                "- `inference.predict_segments`: Score every new session that can be scored, "
-                "and say of the others why not."
-            ),
-            outlets=[
-                Asset(
-                    "user_activity_trends-base-new_session_segments", group="user_activity_trends"
-                ),
-                Asset(
-                    "user_activity_trends-base-rejected_new_sessions", group="user_activity_trends"
-                ),
-                Asset("user_activity_trends-base-valid_new_sessions", group="user_activity_trends"),
             ],
         ),
         "promotion": KedroOperator(
@@ -273,8 +273,8 @@ with DAG(
             ],
         ),
     }
-    tasks["data_processing"] >> tasks["clustering"]
     tasks["promotion"] >> tasks["inference"]
+    tasks["data_processing"] >> tasks["clustering"]
     tasks["clustering"] >> tasks["promotion"]
     tasks["promotion"] >> tasks["labelling"]
     tasks["labelling"] >> tasks["reporting"]

@@ -397,7 +397,9 @@ def test_a_parquet_table_is_read_as_the_same_table_in_csv(
 
     run(sessions_file=str(TINY), clustering={"sweep": SMALL_SWEEP["sweep"]})
 
-    pd.testing.assert_frame_equal(_parquet(data_root, "session_segments"), labelled)
+    again = _parquet(data_root, "session_segments")
+    columns = ["session_id", "segment", "segment_name"]
+    pd.testing.assert_frame_equal(again[columns], labelled[columns])
 
 
 def test_an_empty_path_of_sessions_is_refused(kedro: Callable[..., Any]) -> None:

@@ -14,6 +14,7 @@ from kedro.framework.startup import bootstrap_project
 
 from user_activity_trends.cli import cli
 from user_activity_trends.errors import PromotionRefusedError, UserActivityTrendsError
+from user_activity_trends.segmentation.scorer import SegmentScorer
 
 Run = Callable[..., None]
 TINY = "tests/data/tiny_sessions.csv"
@@ -220,18 +221,18 @@ def test_a_scorer_that_does_not_match_its_model_is_not_put_in_use(
 def test_a_model_whose_scorer_labels_otherwise_is_not_promoted(
     run: Run, data_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from user_activity_trends.pipelines.clustering import nodes
-
     run(pipeline="training")
     before = state(data_root)
-    export = nodes.export_scorer
+    build = SegmentScorer.build
 
-    def wrong(*arguments: Any, **named: Any) -> dict[str, Any]:
-        scorer = export(*arguments, **named)
-        scorer["segments"][0]["centroid"][0] += 0.5
-        return scorer
+    def wrong(*arguments: Any) -> SegmentScorer:
+        scorer = build(*arguments)
+        first, *others = scorer.segments
+        moved = tuple(place + 0.5 for place in first.centroid)
+        changed = (first.model_copy(update={"centroid": moved}), *others)
+        return scorer.model_copy(update={"segments": changed})
 
-    monkeypatch.setattr(nodes, "export_scorer", wrong)
+    monkeypatch.setattr(SegmentScorer, "build", wrong)
     with pytest.raises(UserActivityTrendsError, match="does not label as segmentation_model does"):
         run(pipeline="training")
 

@@ -127,7 +127,9 @@ def test_a_run_on_the_sample_ends_with_a_table_that_says_what_the_datasets_say(
         "rows_rejected": 0,
     }
 
-    assert _compact(f"segments {choice['verdict']} new sessions") in _compact(done.out)
+    told = f"segments {choice['verdict']} model {summary['model']} new sessions"
+    assert _compact(told) in _compact(done.out)
+    assert summary["model"].endswith("the first model, passed all 4 gates and is in use.")
     assert choice["verdict"].startswith(f"k = {choice['k']}: ")
     assert choice["k"] == choice["votes"]["elbow"] == len(profiles)
     assert summary["clusters"] == {"k": choice["k"], "verdict": choice["verdict"]}
@@ -251,7 +253,7 @@ def test_a_second_run_adds_a_version_and_keeps_the_first(run: Run, data_root: Pa
     bytes_before = {name: path.read_bytes() for name, path in first.items()}
     run(
         clustering={"selection": {"method": "fixed", "n_clusters": 4}},
-        promotion={"allow_new_segments": True},
+        promotion={"allow_new_segments": True, "gates": {"silhouette_loss": 2}},
     )
 
     for name in VERSIONED:
@@ -382,7 +384,7 @@ def test_training_does_everything_but_scoring(run: Run, data_root: Path) -> None
     ("stage", "lacking", "file"),
     [
         ("inference", "champion", "champion.json"),
-        ("promotion", "data_quality", "data_quality.json"),
+        ("promotion", "model_record", "model_record.json"),
         ("clustering", "feature_scaler", "feature_scaler.json"),
         ("labelling", "champion", "champion.json"),
         ("reporting", "champion", "champion.json"),

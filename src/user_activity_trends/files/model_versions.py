@@ -363,6 +363,7 @@ class PromotionReportDataset(AbstractDataset[dict[str, Any], dict[str, Any]]):
         self.files.makedirs(str(place.parent), exist_ok=True)
         with self.files.open(str(place), "w", encoding="utf-8") as file:
             json.dump(data, file, indent=2, ensure_ascii=False, allow_nan=False)
+        self._load_version = data["candidate"]  # what was written is what is read back
 
     def _place(self) -> PurePosixPath | None:
         """Return the file of the version that is asked for, if it is there."""

@@ -11,7 +11,8 @@ from user_activity_trends.segmentation import challenge
 from user_activity_trends.segmentation.scorer import SegmentScorer
 
 _METRICS = ("k", "sessions", "sse", "silhouette", "davies_bouldin", "calinski_harabasz")
-_WIDTH = 160
+_WIDTH = 1_000
+"""Columns where there is no terminal: nothing is cut in two."""
 
 
 def show(*blocks: Any) -> None:

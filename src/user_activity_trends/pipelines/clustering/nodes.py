@@ -1,5 +1,6 @@
 """Nodes that choose k, train the model and name what it found."""
 
+import json
 import logging
 from typing import Any
 
@@ -365,7 +366,8 @@ def record_model(  # noqa: PLR0913 (one argument an input)
             columns=tuple(scaler.columns),
             sha256=fingerprint_table(trained[scaler.columns]),
         ),
-        parameters=parameters,
+        # In one order: that of the files which Kedro reads differs from run to run.
+        parameters=json.loads(json.dumps(parameters, sort_keys=True)),
         packages=run_context.packages,
         git=run_context.git,
         metrics=training_metrics,
