@@ -357,6 +357,7 @@ def history(seed: int) -> list[str]:
             "clustering.selection.method": "fixed",
             "promotion.allow_new_segments": True,
             "promotion.gates.outlier_share": 1,
+            "promotion.gates.distance_rise": 1e9,
             "promotion.gates.silhouette_loss": 2,
         },
     )

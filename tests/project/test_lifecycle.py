@@ -86,7 +86,7 @@ def test_after_every_operation_champion_labels_scorer_and_report_name_one_versio
 
     back = models("rollback", "--why", "complaints")
     assert back.exit_code == 0, back.output
-    assert f"To undo this: kedro models promote {second}" in back.output
+    assert f"To undo this: kedro models promote {second} --force --env test" in back.output
     assert state(data_root) == of(first)
     champion = read(data_root / "06_models/champion.json")
     assert (champion["how"], champion["why"]) == ("rolled back", "complaints")
@@ -115,7 +115,7 @@ def test_what_has_changed_is_labelled_later_if_asked(
 
     back = models("rollback", "--no-labels")
 
-    assert "they follow with: kedro run --pipelines labelling,reporting" in back.output
+    assert "they follow with: kedro run --pipelines labelling,reporting --env test" in back.output
     assert (state(data_root).champion, state(data_root).labels) == (first, second)
     run(pipeline="labelling")
     assert state(data_root).labels == first
@@ -201,6 +201,55 @@ def test_models_are_listed_shown_and_compared(
 
     unknown = models("show", "2020-01-01T00.00.00.000Z")
     assert unknown.exit_code == 1
+
+
+@pytest.mark.parametrize("damaged", ["{", "[]", '{"version": "a"}'])
+def test_a_damaged_champion_is_told_of_and_can_be_named_again(
+    trained: list[str], data_root: Path, models: Callable[..., Result], damaged: str
+) -> None:
+    (data_root / "06_models/champion.json").write_text(damaged, encoding="utf-8")
+
+    listed = models("list")
+    assert listed.exit_code == 0
+    assert "damaged" in listed.output
+    assert trained[0] in listed.output
+    assert models("rollback").exit_code == 1
+
+    again = models("promote", trained[0])
+
+    assert again.exit_code == 0, again.output
+    assert state(data_root) == of(trained[0])
+
+
+def test_a_rollback_that_labels_could_not_follow_changes_nothing(
+    trained: list[str], data_root: Path, models: Callable[..., Result]
+) -> None:
+    place = data_root / "03_primary/valid_sessions.parquet"
+    pd.read_parquet(place).drop(columns="ExitRates").to_parquet(place)
+
+    refused = models("rollback")
+
+    assert refused.exit_code == 1
+    assert (
+        f"{trained[0]} takes ExitRates, which the sessions of the last run lack" in refused.output
+    )
+    assert read(data_root / "06_models/champion.json")["version"] == trained[1]
+    assert models("rollback", "--no-labels").exit_code == 0
+    assert read(data_root / "06_models/champion.json")["version"] == trained[0]
+
+
+@pytest.mark.parametrize("version", ["../..", "../../champion.json", "*", "", "2026"])
+def test_what_is_no_version_has_no_place(
+    trained: list[str], data_root: Path, models: Callable[..., Result], version: str
+) -> None:
+    before = (data_root / "06_models/champion.json").read_bytes()
+
+    for command in (("show", version), ("promote", version, "--force")):
+        if version or command[0] == "promote":
+            assert models(*command).exit_code == 1
+
+    assert trained
+    assert (data_root / "06_models/champion.json").read_bytes() == before
 
 
 def test_a_scorer_that_does_not_match_its_model_is_not_put_in_use(

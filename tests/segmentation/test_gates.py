@@ -18,7 +18,12 @@ LIMITS = GatesParams(
     silhouette_loss=0.125,
     adjusted_rand=0.8,
 )
-CANDIDATE = {"silhouette": 0.5, "smallest_share": 0.03, "minimum_jaccard": 0.75}
+CANDIDATE = {
+    "silhouette": 0.5,
+    "smallest_share": 0.03,
+    "minimum_jaccard": 0.75,
+    "retraining_jaccard": None,
+}
 CHAMPION = {"silhouette": 0.625, "outlier_share": 0.01, "distance_rise": 0.25}
 ROWS = {"candidate": 500, "champion": 1_000}
 
@@ -57,6 +62,7 @@ def test_what_is_exactly_at_every_limit_passes() -> None:
         ({"rejected": 0.051}, "rejected_share"),
         ({"candidate": {"smallest_share": 0.029}}, "smallest_share"),
         ({"candidate": {"minimum_jaccard": 0.74}}, "minimum_jaccard"),
+        ({"candidate": {"retraining_jaccard": 0.74}}, "minimum_jaccard"),
         ({"champion": {"outlier_share": 0.011}}, "outlier_share"),
         ({"champion": {"distance_rise": 0.26}}, "distance_rise"),
         ({"candidate": {"silhouette": 0.499}}, "silhouette_loss"),
@@ -73,6 +79,7 @@ def test_what_is_beyond_a_limit_is_refused_by_that_gate_alone(
     "change",
     [
         {"candidate": {"minimum_jaccard": None}},
+        {"candidate": {"minimum_jaccard": 0.5, "retraining_jaccard": 0.75}},
         {"candidate": {"silhouette": None}},
         {"champion": {"silhouette": None}},
         {"champion": {"distance_rise": None}},

@@ -165,4 +165,9 @@ def test_there_is_an_anchor_only_for_the_same_columns_and_number_of_segments() -
 
 
 def test_what_a_table_lacks_is_named() -> None:
-    assert PAIR[1].lacking(["c", "x", "a"]) == ["b"]
+    sessions = table(3, 1)
+
+    assert PAIR[1].lacking(sessions[["c", "a"]].assign(x=1)) == ["b"]
+    with_a_gap = sessions.assign(c=[1.0, None, 2.0])
+    assert PAIR[1].lacking(with_a_gap) == ["c"]
+    assert trained("none", "minmax", fill_gaps=True)[1].lacking(with_a_gap) == []

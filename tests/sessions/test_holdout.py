@@ -78,5 +78,11 @@ def test_too_few_sessions_on_either_side_are_refused(months: list[str], rows: An
     ],
 )
 def test_it_is_told_what_models_were_judged_on(rows: Any, told: str) -> None:
-    assert in_words(rows, 12_330).endswith(told)
-    assert "12,330" in in_words(rows, 12_330)
+    found = in_words(rows, 12_330, in_sample=rows == "all")
+
+    assert found.endswith(told)
+    assert "12,330" in found
+
+
+def test_a_model_that_has_seen_them_all_is_never_said_to_be_judged_on_others() -> None:
+    assert in_words(0.2, 500, in_sample=True).endswith("(in-sample)")

@@ -115,8 +115,8 @@ class ChampionDataset(AbstractDataset[dict[str, Any], dict[str, Any]]):
         with self._file.locked():
             found = self._file.read()
             old = None if found is None else read_champion(found)
-            if old == new:
-                return
+            if old and old.history[: len(new.history)] == new.history:
+                return  # a refused model changes nothing, whatever has happened since
             earlier = old.before(new.version) if old else None
             if (earlier.history if earlier else ()) != new.history[:-1]:
                 seen = f"{old.version} is in use since {old.since}" if old else "there is none"
@@ -127,6 +127,14 @@ class ChampionDataset(AbstractDataset[dict[str, Any], dict[str, Any]]):
                 )
                 raise ChampionError(msg)
             self._file.write(new)
+
+    def read(self) -> Any:
+        """Return what the file holds, unchecked; None if there is none.
+
+        Raises:
+            ChampionError: It is not JSON.
+        """
+        return self._file.read()
 
     def replace_damaged(self, data: dict[str, Any]) -> None:
         """Put a new file in the place of one that cannot be read."""
@@ -249,15 +257,17 @@ class ReigningChampionDataset(_Named):
             InputFileError: One of its files is missing.
             ModelMismatchError: Its files belong to different models.
         """
-        champion = self._champion()
-        champion = champion.before(self._run_version) if champion else None
+        now = self._champion()
+        history = now.history if now else ()
+        own = next((one.model for one in history if one.version == self._run_version), None)
+        champion = now.before(self._run_version) if now else None
         if champion is None:
-            return ReigningChampion()
+            return ReigningChampion(own_model=own)
         scorer = parsed(SegmentScorer, "segment_scorer", self._read("segment_scorer", champion))
         record = parsed(ModelRecord, "model_record", self._read("model_record", champion))
         _same("segment_scorer", scorer.model, champion)
         _same("model_record", record.model, champion)
-        return ReigningChampion(champion, scorer, record)
+        return ReigningChampion(champion, scorer, record, own)
 
     def _exists(self) -> bool:
         return True  # that there is none is an answer
@@ -397,11 +407,14 @@ class RunContextDataset(AbstractDataset[None, RunContext]):
         """Take what Kedro says, and where the sessions come from."""
         self._run_version = str(version.save)
         self._sessions = sessions
+        self._context: RunContext | None = None
         self.metadata = metadata
 
     def load(self) -> RunContext:
-        """Look at the surroundings."""
-        return read_context(self._run_version, self._sessions, Path.cwd())
+        """Look at the surroundings, once a run."""
+        if self._context is None:
+            self._context = read_context(self._run_version, self._sessions, Path.cwd())
+        return self._context
 
     def save(self, data: None) -> None:
         """Refuse: it is what it is."""

@@ -1,9 +1,9 @@
 """Which model is in use, since when and why; and what was in use before."""
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from user_activity_trends.errors import ChampionError
 
@@ -36,6 +36,14 @@ class Champion(BaseModel):
     why: str
     history: tuple[Reign, ...]
     """All that were in use, the oldest first; the last is the model in use."""
+
+    @model_validator(mode="after")
+    def _last_of_history_is_in_use(self) -> Self:
+        now = Reign(**{name: getattr(self, name) for name in Reign.model_fields})
+        if not self.history or self.history[-1] != now:
+            msg = "history does not end with the model in use"
+            raise ValueError(msg)
+        return self
 
     @classmethod
     def first(cls, reign: Reign) -> "Champion":

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from user_activity_trends.lifecycle.champion import Champion
     from user_activity_trends.lifecycle.store import ModelStore
+    from user_activity_trends.segmentation.scorer import SegmentScorer
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +58,7 @@ def list_models(metadata: ProjectMetadata, env: str | None, recipe: str | None) 
     from user_activity_trends.lifecycle import told
 
     with _opened(metadata, env, recipe) as (_, store):
-        told.show(told.models(store))
+        told.show(*told.models(store))
 
 
 @click.command(name="show")
@@ -121,8 +122,8 @@ def promote_model(  # noqa: PLR0913, PLR0917 (one argument an option)
             )
             raise click.ClickException(msg)
         reason = why or "by hand" + (f", although refused by {', '.join(refused)}" * bool(refused))
+        _must_label(session, store.scorer(version), labels=labels)
         champion = store.promote(version, "promoted by hand", reason)
-        mirror(session.load_context(), store)
     _follow(metadata, champion, env, recipe, labels=labels)
 
 
@@ -140,11 +141,28 @@ def roll_back(
 ) -> None:
     """Put the model in use that the one in use has replaced."""
     with _opened(metadata, env, recipe) as (session, store):
+        target, before = store.rollback_target(), store.champion()
+        _must_label(session, store.scorer(target), labels=labels)
         champion = store.rollback(why)
-        mirror(session.load_context(), store)
-        left = champion.history[-2].version
-    click.echo(f"To undo this: kedro models promote {left}")
+    options = "".join(f" --{name} {of}" for name, of in (("env", env), ("recipe", recipe)) if of)
+    if before is not None:
+        click.echo(f"To undo this: kedro models promote {before.version} --force{options}")
     _follow(metadata, champion, env, recipe, labels=labels)
+
+
+def _must_label(session: "KedroSession", scorer: "SegmentScorer", *, labels: bool) -> None:
+    """See that labels can follow, before anything is changed."""
+    catalog = session.load_context().catalog
+    if not labels or not catalog.exists("valid_sessions"):
+        return
+    lacking = scorer.lacking(catalog.load("valid_sessions"))
+    if lacking:
+        msg = (
+            f"{scorer.version} takes {', '.join(lacking)}, which the sessions of the last run lack "
+            "or have gaps in, so it cannot label them and nothing was changed. Change it all the "
+            "same with --no-labels, and run with its columns afterwards"
+        )
+        raise click.ClickException(msg)
 
 
 def _follow(
@@ -155,14 +173,16 @@ def _follow(
     *,
     labels: bool,
 ) -> None:
-    """Let labels and report follow the model in use."""
+    """Let labels, report and MLflow follow the model in use."""
     logger.info("%s is in use now", champion.version)
-    with _opened(metadata, env, recipe) as (session, _):
-        there = session.load_context().catalog.exists("valid_sessions")
-    again = f"kedro run --pipelines {','.join(AFTERWARDS)}"
-    if not there or not labels:
-        click.echo(f"Labels and report are as they were; they follow with: {again}")
-        return
+    with _opened(metadata, env, recipe) as (session, store):
+        context = session.load_context()
+        if not labels or not context.catalog.exists("valid_sessions"):
+            again = f"kedro run --pipelines {','.join(AFTERWARDS)}"
+            again += f" --env {env}" * bool(env) + f" --params recipe={recipe}" * bool(recipe)
+            click.echo(f"Labels and report are as they were; they follow with: {again}")
+            mirror(context, store)
+            return
     from kedro.runner import SequentialRunner
 
     with _opened(metadata, env, recipe) as (session, _):

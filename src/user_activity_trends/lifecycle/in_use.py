@@ -36,3 +36,5 @@ class ReigningChampion:
     champion: Champion | None = None
     scorer: SegmentScorer | None = None
     record: ModelRecord | None = None
+    own_model: str | None = None
+    """Fingerprint that this run's version has in the history: it was run before, and promoted."""

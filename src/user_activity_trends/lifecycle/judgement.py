@@ -50,15 +50,17 @@ def judge(  # noqa: PLR0913 (two models, the sessions, and how to judge)
     """
     seen = [challenge.see(scorer, sessions)]
     rival = predecessor.scorer
-    strangers = [] if rival is None else rival.lacking(list(sessions.columns))
+    strangers = [] if rival is None else rival.lacking(sessions)
     if rival is not None and not strangers:
         seen.append(challenge.see(rival, sessions))
     measured = challenge.measure(seen, seen[-1].scaled, outcome, random_state)
-    for one, told, goes_on in zip(seen, measured, (record.continued, True), strict=False):
-        tolerance = continuity if goes_on and continuity and len(seen) > 1 else None
-        jaccard = challenge.stability(one, resamples, random_state, tolerance)
-        known = [value for value in jaccard.values() if value is not None]
-        told |= {"jaccard": jaccard, "minimum_jaccard": min(known, default=None)}
+    for one, told in zip(seen, measured, strict=True):
+        told["jaccard"] = challenge.stability(one, resamples, random_state)
+        told["minimum_jaccard"] = _least(told["jaccard"])
+    measured[0]["retraining_jaccard"] = None
+    if record.continued and continuity:
+        again = challenge.stability(seen[0], resamples, random_state, continuity)
+        measured[0]["retraining_jaccard"] = _least(again)
     between = None
     if len(seen) > 1:
         between = challenge.between(seen[0], seen[1])
@@ -90,6 +92,10 @@ def judge(  # noqa: PLR0913 (two models, the sessions, and how to judge)
     }
 
 
+def _least(jaccard: Mapping[int, float | None]) -> float | None:
+    return min((value for value in jaccard.values() if value is not None), default=None)
+
+
 def _of_one_kind(
     predecessor: Predecessor, strangers: Sequence[str], *, allow_new_segments: bool
 ) -> list[Gate]:
@@ -113,8 +119,9 @@ def _of_one_kind(
                 figure=len(strangers),
                 limit=0,
                 passed=allow_new_segments,
-                in_words=f"the model in use takes {', '.join(strangers)}, which the recipe lacks "
-                "now, so they cannot be compared (promotion.allow_new_segments lets them change)",
+                in_words=f"the model in use takes {', '.join(strangers)}, which the sessions "
+                "lack or have gaps in, so they cannot be compared "
+                "(promotion.allow_new_segments lets them change)",
             )
         )
     return found

@@ -22,6 +22,8 @@ class Predecessor(BaseModel):
     """Mean squared distance of these to their centroids, in its scaled units."""
     only_a_sample: bool
     """Whether the new sessions are the embedded sample, but those of the model in use are not."""
+    own_model: str | None
+    """Fingerprint of the model that this run has put in use before, if it is run again."""
 
 
 def follow(reigning: ReigningChampion, *, sample: bool) -> Predecessor:
@@ -35,23 +37,21 @@ def follow(reigning: ReigningChampion, *, sample: bool) -> Predecessor:
         The model in use; but the first model of one's own sessions has nothing to
         do with that of the sample, and is judged as the first of all.
     """
-    if reigning.champion is None or reigning.scorer is None or reigning.record is None:
+    champion, scorer, record = reigning.champion, reigning.scorer, reigning.record
+    if champion is None or scorer is None or record is None or (record.data.sample and not sample):
         return Predecessor(
-            champion=None, scorer=None, rows=None, mean_square=None, only_a_sample=False
-        )
-    of_sample = reigning.record.data.sample
-    if of_sample and not sample:
-        return Predecessor(
-            champion=reigning.champion,
+            champion=champion,
             scorer=None,
             rows=None,
             mean_square=None,
             only_a_sample=False,
+            own_model=reigning.own_model,
         )
     return Predecessor(
-        champion=reigning.champion,
-        scorer=reigning.scorer,
-        rows=reigning.record.data.rows,
-        mean_square=reigning.record.metrics["sse"] / reigning.record.data.rows,
-        only_a_sample=sample and not of_sample,
+        champion=champion,
+        scorer=scorer,
+        rows=record.data.rows,
+        mean_square=record.metrics["sse"] / record.data.rows,
+        only_a_sample=sample and not record.data.sample,
+        own_model=reigning.own_model,
     )

@@ -19,7 +19,7 @@ from user_activity_trends.files.model_versions import (
 from user_activity_trends.lifecycle.champion import Champion, How, Reign, in_order, read_champion
 from user_activity_trends.lifecycle.context import now
 from user_activity_trends.lifecycle.record import ModelRecord
-from user_activity_trends.segmentation.model import fingerprint
+from user_activity_trends.segmentation.model import centroids, fingerprint
 from user_activity_trends.segmentation.naming import SegmentIdentities
 from user_activity_trends.segmentation.scorer import SegmentScorer
 
@@ -57,9 +57,8 @@ class ModelStore:
         Raises:
             ChampionError: ``champion`` is damaged.
         """
-        if not self._champion.exists():
-            return None
-        return read_champion(self._read_champion())
+        found = self._champion.read()
+        return None if found is None else read_champion(found)
 
     def load(self, dataset: str, version: str) -> Any:
         """Load what one dataset holds of one version.
@@ -80,7 +79,7 @@ class ModelStore:
 
     def report(self, version: str) -> dict[str, Any] | None:
         """Return how a version stood before the gates; None if it never did."""
-        if version not in self._saved(REPORT):
+        if not self._has(REPORT, version):
             return None
         found: dict[str, Any] = self.load(REPORT, version)
         return found
@@ -112,11 +111,11 @@ class ModelStore:
         self._champion_saved(new)
         return new
 
-    def rollback(self, why: str) -> Champion:
-        """Put that version in use which the one in use has replaced.
+    def rollback_target(self) -> str:
+        """Return the version that the one in use has replaced.
 
         Raises:
-            ChampionError: There is none before.
+            ChampionError: There is none.
         """
         champion = self.champion()
         if champion is None:
@@ -129,23 +128,26 @@ class ModelStore:
                 "to; kedro models list shows what there is, kedro models promote VERSION chooses"
             )
             raise ChampionError(msg)
-        return self.promote(target, "rolled back", why)
+        return target
+
+    def rollback(self, why: str) -> Champion:
+        """Put that version in use which the one in use has replaced; see ``promote``."""
+        return self.promote(self.rollback_target(), "rolled back", why)
 
     def retain(self, newest: int) -> list[str]:
         """Remove old versions.
 
-        Those in use stay, which are the champion and those that rollbacks would go
-        back to, and so do the newest ones.
+        The champion stays, and so does the one that a rollback would go back to.
 
         Args:
-            newest: Versions to keep besides those.
+            newest: Versions to keep besides those, the newest.
 
         Returns:
             The versions that were removed, the oldest first.
         """
         champion = self.champion()
-        in_use = set(in_order(champion.history)) if champion else set()
-        others = [one for one in self.versions() if one not in in_use]
+        needed = set(in_order(champion.history)[-2:]) if champion else set()
+        others = [one for one in self.versions() if one not in needed]
         removed = others[: max(len(others) - newest, 0)]
         for version in removed:
             # The record goes first: without it, the version is incomplete and not listed.
@@ -163,11 +165,13 @@ class ModelStore:
             raise TypeError(msg)
         return found
 
-    def _read_champion(self) -> Any:
-        return _unwrapped(self._champion.load)
-
     def _champion_saved(self, new: Champion) -> None:
-        _unwrapped(self._champion.save, new.model_dump(mode="json"))
+        try:
+            self._champion.save(new.model_dump(mode="json"))
+        except DatasetError as error:  # Kedro wraps what a dataset raises
+            if isinstance(error.__cause__, ChampionError):
+                raise error.__cause__ from None
+            raise
 
     def _dataset(self, name: str) -> Any:
         return self._catalog[name]
@@ -198,8 +202,14 @@ class ModelStore:
         versions = (one for one in names if re.fullmatch(VERSION, one))
         return [one for one in versions if files.exists(str(path / one / path.name))]
 
+    def _has(self, name: str, version: str) -> bool:
+        """Tell whether one dataset has a version; what is no version has no place to look at."""
+        files, path = self._files(name)
+        known = re.fullmatch(VERSION, version) is not None
+        return known and bool(files.exists(str(path / version / path.name)))
+
     def _must_have(self, name: str, version: str) -> None:
-        if version not in self._saved(name):
+        if not self._has(name, version):
             known = ", ".join(self.versions()[-3:]) or "none"
             msg = (
                 f"there is no {name} of version {version}; the newest models are: {known} "
@@ -214,6 +224,17 @@ class ModelStore:
         identities = parsed(SegmentIdentities, "segment_identities", parts["segment_identities"])
         scorer = parsed(SegmentScorer, "segment_scorer", parts["segment_scorer"])
         record = parsed(ModelRecord, "model_record", parts["model_record"])
+        same_numbers = bool(
+            (scorer.centers == centroids(parts["segmentation_model"])).all()
+            if scorer.centers.shape == centroids(parts["segmentation_model"]).shape
+            else False
+        )
+        if scorer.version != version or not same_numbers:
+            msg = (
+                f"segment_scorer of version {version} is not that of its segmentation_model; "
+                "restore the files, or choose another version. The model in use stays"
+            )
+            raise ModelMismatchError(msg)
         for name, model in (
             ("segment_identities", identities.model),
             ("segment_scorer", scorer.model),
@@ -227,13 +248,3 @@ class ModelStore:
                 )
                 raise ModelMismatchError(msg)
         return own
-
-
-def _unwrapped(call: Any, *arguments: Any) -> Any:
-    """Call a dataset, whose errors Kedro wraps into its own."""
-    try:
-        return call(*arguments)
-    except DatasetError as error:
-        if isinstance(error.__cause__, ChampionError):
-            raise error.__cause__ from None
-        raise

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from user_activity_trends.errors import ChampionError
 from user_activity_trends.lifecycle.judgement import failed_gates
 from user_activity_trends.lifecycle.store import ModelStore
 from user_activity_trends.segmentation import challenge
@@ -26,12 +27,15 @@ def show(*blocks: Any) -> None:
         console.print(block if not isinstance(block, str) else _literal(block))
 
 
-def models(store: ModelStore) -> Any:
-    """List all versions, the oldest first."""
+def models(store: ModelStore) -> list[Any]:
+    """List all versions, the oldest first; a champion that cannot be read is told of."""
+    try:
+        champion, warnings = store.champion(), []
+    except ChampionError as error:
+        champion, warnings = None, [str(error)]
     table = _table(
         ("", "version", "trained", "sessions", "k", "silhouette", "least stable", "gates")
     )
-    champion = store.champion()
     for version in store.versions():
         record, report = store.record(version), store.report(version)
         refused = [] if report is None else failed_gates(report)
@@ -51,7 +55,7 @@ def models(store: ModelStore) -> Any:
         )
     for version in store.incomplete():
         _row(table, "", version, "", "", "", "", "", "incomplete: its run was interrupted")
-    return table
+    return [*warnings, table]
 
 
 def model(store: ModelStore, version: str) -> list[Any]:
@@ -123,7 +127,7 @@ def comparison(store: ModelStore, one: str, other: str, sessions: pd.DataFrame |
     lacking = (
         []
         if sessions is None
-        else sorted({name for scorer in scorers for name in scorer.lacking(list(sessions.columns))})
+        else sorted({name for scorer in scorers for name in scorer.lacking(sessions)})
     )
     if sessions is None or lacking:
         why = f"they lack {', '.join(lacking)}" if lacking else "there are none"

@@ -166,11 +166,12 @@ def can_i_trust_it(choice: dict[str, Any], curve: pd.DataFrame, profiles: pd.Dat
             f"Over {count(choice['resamples'])} resamples the adjusted Rand index at k = {k} is "
             f"{mean:.3f} on average and {least:.3f} at worst."
         )
-        weakest = min(known, key=lambda row: float(row["stability"]))
-        told.append(
-            f"The least stable is segment {weakest['segment']}: it overlaps with itself by "
-            f"{weakest['stability']:.2f} (mean Jaccard index)."
-        )
+        weakest = min(known, key=lambda row: float(row["stability"]), default=None)
+        if weakest is not None:
+            told.append(
+                f"The least stable is segment {weakest['segment']}: it overlaps with itself by "
+                f"{weakest['stability']:.2f} (mean Jaccard index)."
+            )
     elif not choice["resamples"]:
         told.append("Resampling is off: clustering.stability.resamples is 0.")
     if warnings := choice["warnings"]:

@@ -13,7 +13,7 @@ _MEASURES = (
     ("sse", "SSE, in the same space", number),
     ("smallest_share", "Smallest segment", percent),
     ("outlier_share", "Sessions that are unusual to it", lambda share: percent(share, 2)),
-    ("minimum_jaccard", "Least stable segment (Jaccard)", "{:.2f}".format),
+    ("minimum_jaccard", "Least stable segment, fresh resamples (Jaccard)", "{:.2f}".format),
 )
 
 
@@ -27,7 +27,7 @@ def notes(champion: Mapping[str, Any], report: Mapping[str, Any]) -> list[str]:
         )
     ]
     if champion["how"] != "promoted":
-        told.append(f"Reason: {champion['why']}.")
+        told.append(f"Reason: {str(champion['why']).rstrip('.')}.")
     told.append(f"The last training: {report['in_words']}")
     told.append(f"Judged on {report['evaluation']['in_words']}.")
     if between := report["between"]:
@@ -96,8 +96,9 @@ def _models(models: Mapping[str, Mapping[str, Any]]) -> Table:
         (("Measure", False), *((names[name], True) for name in models)),
         rows,
         source("promotion_report"),
-        note="Measured on the same sessions. Spread: the highest rate of a segment minus the "
-        "lowest, with its 95 % interval (Newcombe 1998).",
+        note="Measured on the same sessions. Spread: the highest rate minus the lowest of segments "
+        "with 30 sessions or more; the 95 % interval (Newcombe 1998) is that of two segments "
+        "chosen beforehand.",
     )
 
 

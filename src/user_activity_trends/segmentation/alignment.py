@@ -150,11 +150,13 @@ def match(  # noqa: PLR0913 (two partitions of the same sessions, and what is kn
     table = contingency(before[~unusual], after[~unusual], len(segments), clusters)
     rows, columns = table.sum(axis=1), table.sum(axis=0)
     jaccard = table / np.maximum(rows[:, None] + columns[None, :] - table, 1)
+    # Pairs that are not the same any more must not outweigh one that is.
+    jaccard[jaccard <= DISSOLVED] = 0
     strange = np.bincount(after[unusual], minlength=clusters) > MOST * sizes
     kept = {
         int(column): int(row)
         for row, column in zip(*linear_sum_assignment(-jaccard), strict=True)
-        if jaccard[row, column] > DISSOLVED and not strange[column]
+        if jaccard[row, column] and not strange[column]
     }
     gone = {
         row

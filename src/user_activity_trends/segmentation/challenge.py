@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from user_activity_trends.segmentation import scores
 from user_activity_trends.segmentation.agreement import Labels, adjusted_rand, contingency
+from user_activity_trends.segmentation.comparison import outcome_spread
 from user_activity_trends.segmentation.continuity import Anchor
 from user_activity_trends.segmentation.model import Matrix, nearest
-from user_activity_trends.segmentation.moves import difference_interval
 from user_activity_trends.segmentation.profiles import wilson_interval
 from user_activity_trends.segmentation.scorer import SegmentScorer
 from user_activity_trends.segmentation.stability import bootstrap
@@ -73,7 +73,7 @@ def see(scorer: SegmentScorer, sessions: pd.DataFrame) -> Seen:
 
 
 def stability(
-    seen: Seen, resamples: int, random_state: int, tolerance: float | None
+    seen: Seen, resamples: int, random_state: int, tolerance: float | None = None
 ) -> dict[int, float | None]:
     """Measure how much of each segment comes back when the sessions are drawn anew.
 
@@ -81,8 +81,9 @@ def stability(
         seen: The sessions as the model sees them.
         resamples: Bootstrap samples.
         random_state: Seed.
-        tolerance: What retraining may cost that goes on from these segments
-            (``continuity.Anchor``); None for a model that was made afresh.
+        tolerance: What it may cost to go on from these segments (``continuity.Anchor``):
+            whether retraining would bring them back. None: every resample starts
+            afresh, which tells whether the sessions have such segments (Hennig 2007).
 
     Returns:
         Segment: mean Jaccard index over the resamples; None for one that has none
@@ -119,9 +120,10 @@ def measure(
     Returns:
         For each model ``k``, ``sse`` (within its segments, around their means, in
         the common units), ``silhouette``, ``smallest_share``, ``outlier_share``,
-        ``shares`` by segment and ``outcome_spread``: ``highest`` and ``lowest``
-        (segments), ``spread`` (difference of their rates) with ``low`` and
-        ``high`` (95 %, Newcombe 1998). None where something is not defined.
+        ``shares`` by segment and ``outcome_spread``: ``spread`` (highest minus
+        lowest rate of the segments with 30 sessions or more) with ``low`` and
+        ``high`` (95 % for two segments chosen beforehand, Newcombe 1998). None
+        where something is not defined.
     """
     partitions = [one.cluster for one in seen]
     found = scores.measure(common, partitions, random_state)
@@ -152,24 +154,9 @@ def _within(points: Matrix, labels: Labels) -> float:
     return total
 
 
-def _outcome_spread(seen: Seen, outcome: NDArray[np.bool_]) -> dict[str, Any] | None:
-    k = len(seen.scorer.segments)
-    sessions = np.bincount(seen.cluster, minlength=k)
-    ended = np.bincount(seen.cluster[outcome], minlength=k)
-    there = np.flatnonzero(sessions)
-    rates = ended[there] / sessions[there]
-    low, high = there[int(rates.argmin())], there[int(rates.argmax())]
-    if low == high:
-        return None
-    pair = np.array([low, high])
-    limits = difference_interval(ended[pair], sessions[pair])
-    return {
-        "highest": int(seen.scorer.segment_of[high]),
-        "lowest": int(seen.scorer.segment_of[low]),
-        "spread": float(rates.max() - rates.min()),
-        "low": limits[0],
-        "high": limits[1],
-    }
+def _outcome_spread(seen: Seen, outcome: NDArray[np.bool_]) -> dict[str, float] | None:
+    spread, low, high = outcome_spread(seen.cluster, outcome)
+    return None if np.isnan(spread) else {"spread": spread, "low": low, "high": high}
 
 
 def between(candidate: Seen, champion: Seen) -> dict[str, Any]:
@@ -206,6 +193,8 @@ def between(candidate: Seen, champion: Seen) -> dict[str, Any]:
 
 def _moves(candidate: SegmentScorer, champion: SegmentScorer) -> list[dict[str, Any]]:
     """Compare the centroids of the segments and features that both models have."""
+    if candidate.transform != champion.transform:
+        return []  # places before and after log1p cannot be subtracted
     after, before = _places(candidate), _places(champion)
     scales = {one.column: one.scale for one in champion.features}
     found: list[dict[str, Any]] = []

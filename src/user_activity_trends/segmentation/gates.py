@@ -49,8 +49,9 @@ def judge(  # noqa: PLR0913 (two models, how far they agree, and the limits)
 
     Args:
         limits: What it must keep to.
-        candidate: What ``challenge.measure`` says of it, and ``minimum_jaccard``
-            (None: nothing was resampled).
+        candidate: What ``challenge.measure`` says of it, ``minimum_jaccard`` (of
+            fresh resamples; None: not measured) and ``retraining_jaccard`` (of
+            resamples that go on from it; None for a model that was made afresh).
         champion: The same of the model in use; None: there is none.
         agreement: Adjusted Rand index between the two.
         rows: Sessions that each was trained on: ``candidate``, and ``champion`` or None.
@@ -71,7 +72,9 @@ def judge(  # noqa: PLR0913 (two models, how far they agree, and the limits)
                 f"({limits.minimum_rows_share:.0%} of the {rows['champion']:,} that the model in "
                 "use was trained on)"
             )
-    jaccard, smallest = candidate["minimum_jaccard"], candidate["smallest_share"]
+    fresh, again = candidate["minimum_jaccard"], candidate["retraining_jaccard"]
+    # What a retraining would bring back is what the next model will be like.
+    jaccard, smallest = fresh if again is None else again, candidate["smallest_share"]
     found = [
         Gate(
             gate="minimum_rows",
@@ -101,10 +104,7 @@ def judge(  # noqa: PLR0913 (two models, how far they agree, and the limits)
             figure=jaccard,
             limit=limits.minimum_jaccard,
             passed=jaccard is None or jaccard >= limits.minimum_jaccard,
-            in_words="nothing was resampled (clustering.stability.resamples is 0)"
-            if jaccard is None
-            else f"the least stable segment comes back by {jaccard:.2f} (mean Jaccard index), and "
-            f"at least {limits.minimum_jaccard:.2f} is asked",
+            in_words=_about_stability(fresh, again, limits.minimum_jaccard),
         ),
     ]
     if champion is None or agreement is None:
@@ -164,6 +164,19 @@ def judge(  # noqa: PLR0913 (two models, how far they agree, and the limits)
         )
     )
     return found
+
+
+def _about_stability(fresh: float | None, again: float | None, limit: float) -> str:
+    if fresh is None:
+        return "it was not measured: nothing was resampled, or there is one segment"
+    asked = f"(mean Jaccard index), and at least {limit:.2f} is asked"
+    if again is None:
+        return f"the least stable segment comes back by {fresh:.2f} {asked}"
+    return (
+        f"the least stable segment comes back by {again:.2f} in retrainings that go on from it "
+        f"{asked}; it does by {fresh:.2f} where they start afresh, which is not asked of a model "
+        "that goes on"
+    )
 
 
 def failed(gates: Sequence[Gate]) -> list[Gate]:

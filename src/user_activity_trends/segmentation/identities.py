@@ -113,7 +113,7 @@ def _matching(
     if champion is None:
         first = [Match(cluster, None, "first", ()) for cluster in range(k)]
         return alignment.Matching(tuple(first), {})
-    if champion.lacking(list(sessions.columns)):
+    if champion.lacking(sessions):
         # It cannot say whose segment a session is, so nothing is known to be the same.
         new = [Match(cluster, None, "new", ()) for cluster in range(k)]
         gone: tuple[Fate, tuple[int, ...]] = ("scattered", ())

@@ -50,8 +50,17 @@ def label(
     if lacking:
         msg = (
             f"segmentation_model takes {', '.join(lacking)}, which the recipe in use lacks: "
-            "it was trained with another one. Train again (kedro run --pipelines training), or "
-            "choose its recipe (--params recipe=NAME)"
+            "it was trained with another one. Let a model of these columns take over (kedro run "
+            "--params promotion.allow_new_segments=true), or choose its recipe (--params "
+            "recipe=NAME)"
+        )
+        raise ModelMismatchError(msg)
+    gaps = [name for name in model.feature_names_in_ if sessions[name].isna().any()]
+    if gaps and "impute" not in model.named_steps:
+        msg = (
+            f"sessions have gaps in {', '.join(map(str, gaps))}, and the model in use was trained "
+            "to reject them, so it fills none: it cannot label these. Set missing to reject "
+            "again, or let a model that fills gaps take over (promotion.allow_new_segments)"
         )
         raise ModelMismatchError(msg)
     found = assign(model, sessions)

@@ -1,6 +1,5 @@
 """A model as numbers: what it takes to score sessions without Python and without a pickle."""
 
-from collections.abc import Sequence
 from typing import Self
 
 import numpy as np
@@ -134,9 +133,14 @@ class SegmentScorer(BaseModel):
         """Tell whether it looks at the same columns in the same way, but for the scaling."""
         return self.columns == scaler.columns and self.transform == scaler.transform
 
-    def lacking(self, columns: Sequence[str]) -> list[str]:
-        """Name the columns that it takes and a table does not have."""
-        return [name for name in self.columns if name not in columns]
+    def lacking(self, sessions: pd.DataFrame) -> list[str]:
+        """Name the columns that it takes and sessions lack, or have gaps in that it cannot fill."""
+        fills = self.features[0].median is not None
+        return [
+            name
+            for name in self.columns
+            if name not in sessions or (not fills and bool(sessions[name].isna().any()))
+        ]
 
     def scale(self, sessions: pd.DataFrame) -> Matrix:
         """Bring sessions to the coordinates that distances are measured in.

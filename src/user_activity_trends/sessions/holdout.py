@@ -64,13 +64,18 @@ def _is_drawn(session: object, share: float) -> bool:
     return int.from_bytes(digest[:8], "big") < share * 2**64
 
 
-def in_words(evaluation_rows: EvaluationRows, rows: int) -> str:
+def in_words(evaluation_rows: EvaluationRows, rows: int, *, in_sample: bool) -> str:
     """Say what models were judged on.
 
-    >>> in_words("all", 1200)
+    Args:
+        evaluation_rows: What was configured.
+        rows: Sessions that models were judged on.
+        in_sample: Whether the model was trained on them.
+
+    >>> in_words("all", 1200, in_sample=True)
     'all 1,200 sessions, those of the training as well (in-sample)'
     """
-    if evaluation_rows == "all":
+    if in_sample:
         return f"all {rows:,} sessions, those of the training as well (in-sample)"
     which = "of the newest period" if evaluation_rows == "newest_period" else "drawn by their id"
     return f"{rows:,} sessions {which}, which training did not see"

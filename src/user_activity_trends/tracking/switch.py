@@ -92,7 +92,7 @@ def _warn(error: Exception, address: str, *, later: bool) -> None:
     reason = str(error).strip().partition("\n")[0] or "no reason given"
     if parts.password:
         reason = reason.replace(parts.password, "***")
-    where = f"{parts.hostname}:{parts.port}" if parts.hostname else address
+    where = parts.netloc.rpartition("@")[2] or address
     logger.warning(
         "MLflow (%s) could not be brought up to date (%s: %s). Everything is in the catalog; what "
         "MLflow lacks, %s (tracking.when_unreachable is %s)",

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from sklearn.cluster import KMeans
 from sklearn.metrics import davies_bouldin_score, silhouette_score
 
-from user_activity_trends.errors import DegenerateDataError, NoElbowError
+from user_activity_trends.errors import ChampionError, DegenerateDataError, NoElbowError
 from user_activity_trends.lifecycle.context import RunContext
 from user_activity_trends.lifecycle.in_use import ReigningChampion
 from user_activity_trends.lifecycle.predecessor import follow
@@ -601,6 +601,17 @@ def test_segments_that_are_found_again_keep_id_name_and_colour() -> None:
     ]
     assert {one["origin"] for one in found["segments"]} == {"kept"}
     assert lineage["steps"][0]["retired"] == []
+
+
+def test_a_run_that_is_run_again_puts_no_other_model_behind_its_version() -> None:
+    table, followed = scaled_features(), following()
+    same = train(table, {"k": 3}, followed)
+
+    again = train(table, {"k": 3}, followed | {"own_model": fingerprint(same)})
+
+    assert fingerprint(again) == fingerprint(same)
+    with pytest.raises(ChampionError, match="Start a new run"):
+        train(table.iloc[:100], {"k": 3}, followed | {"own_model": fingerprint(same)})
 
 
 def test_the_scorer_labels_as_the_model_does() -> None:

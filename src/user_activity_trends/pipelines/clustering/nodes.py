@@ -9,6 +9,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from user_activity_trends.charts import palette
+from user_activity_trends.errors import ChampionError
 from user_activity_trends.lifecycle.context import RunContext
 from user_activity_trends.lifecycle.in_use import ReigningChampion
 from user_activity_trends.lifecycle.predecessor import Predecessor, follow
@@ -171,21 +172,32 @@ def train_model(  # noqa: PLR0913, PLR0917 (one argument an input)
 
     Returns:
         One scikit-learn ``Pipeline`` from raw features to a raw cluster.
+
+    Raises:
+        ChampionError: The run was run before, and its model is in use.
     """
     scaler = FeatureScaler.model_validate(feature_scaler)
-    return models.build_model(
+    known = Predecessor.model_validate(predecessor)
+    model = models.build_model(
         scaler,
         _matrix(scaled_features),
         cluster_choice["k"],
         sweeping.restarts,
         sweeping.random_state,
         anchor_of(
-            Predecessor.model_validate(predecessor).scorer,
+            known.scorer,
             scaler,
             cluster_choice["k"],
             continuity,
         ),
     )
+    if known.own_model not in {None, models.fingerprint(model)}:
+        msg = (
+            "this run was run before and has put its model in use, and now, from other sessions or "
+            "settings, it would replace that by another under the same version. Start a new run"
+        )
+        raise ChampionError(msg)
+    return model
 
 
 def name_segments(
@@ -241,8 +253,8 @@ def align_segments(  # noqa: PLR0913, PLR0917 (one argument an input)
     centers = models.centroids(segmentation_model)
     clusters = models.nearest(_matrix(scaled_features), centers).cluster
     known = Predecessor.model_validate(predecessor)
-    lineage = alignment.Lineage()  # that of the sample has nothing to do with one's own sessions
-    if known.champion is None or known.scorer is not None:
+    lineage = alignment.Lineage()  # what was never in use, or of the sample, has taken no ids
+    if known.scorer is not None:
         lineage = alignment.Lineage.model_validate(earlier_lineage).without(run_context.version)
     identities, step = identities_of(
         naming.NamedClusters.model_validate(named_clusters),
@@ -352,7 +364,7 @@ def record_model(  # noqa: PLR0913 (one argument an input)
     """
     scaler = FeatureScaler.model_validate(feature_scaler)
     trained = session_features[session_features[SESSION_ID].isin(scaled_features[SESSION_ID])]
-    return ModelRecord(
+    record = ModelRecord(
         version=run_context.version,
         model=models.fingerprint(segmentation_model),
         trained=run_context.started,
@@ -366,8 +378,7 @@ def record_model(  # noqa: PLR0913 (one argument an input)
             columns=tuple(scaler.columns),
             sha256=fingerprint_table(trained[scaler.columns]),
         ),
-        # In one order: that of the files which Kedro reads differs from run to run.
-        parameters=json.loads(json.dumps(parameters, sort_keys=True)),
+        parameters=parameters,
         packages=run_context.packages,
         git=run_context.git,
         metrics=training_metrics,
@@ -377,3 +388,6 @@ def record_model(  # noqa: PLR0913 (one argument an input)
         ),
         cluster_choice=cluster_choice,
     ).model_dump(mode="json")
+    # In one order: that of the files which Kedro reads differs from run to run.
+    record["parameters"] = json.loads(json.dumps(record["parameters"], sort_keys=True))
+    return record

@@ -86,7 +86,7 @@ def compare_with_champion(  # noqa: PLR0913 (one argument an input)
         continuity=continuity,
         random_state=random_state,
     )
-    told = holdout.in_words(promoting.evaluation_rows, len(judged))
+    told = holdout.in_words(promoting.evaluation_rows, len(judged), in_sample=in_sample)
     return {"evaluation": {"rows": len(judged), "in_sample": in_sample, "in_words": told}} | report
 
 
@@ -150,11 +150,13 @@ def promote_model(
         ``champion``: as it was, if the model was refused.
 
     Raises:
-        PromotionRefusedError: The model was refused, and none was in use before.
+        PromotionRefusedError: The model was refused, and none was in use before but, perhaps,
+            that of the sample.
     """
-    champion = Predecessor.model_validate(predecessor).champion
+    followed = Predecessor.model_validate(predecessor)
+    champion = followed.champion
     if promotion_report["decision"] == "refused":
-        if champion is None:
+        if champion is None or followed.scorer is None:
             msg = (
                 f"{promotion_report['in_words']} So nothing is labelled or scored. The gates are "
                 "promotion.gates in parameters_promotion.yml; see promotion_report, or put the "
