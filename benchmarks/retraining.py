@@ -113,10 +113,10 @@ class Life:
                 version=version,
                 started="2026-01-01T00:00:00+00:00",
                 sessions_file="sessions.csv",
+                parameters={},
                 packages={},
                 git=Git(revision=None, changed=None),
             ),
-            "parameters": typed.model_dump(mode="json"),
         }
         chain = data_processing.create_pipeline().from_inputs("valid_sessions")
         chain += clustering.create_pipeline() + promotion.create_pipeline()

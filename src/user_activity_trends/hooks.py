@@ -24,6 +24,7 @@ class RunHooks:
 
     def __init__(self) -> None:
         self._output_root: Path | None = None
+        self._parameters: dict[str, Any] = {}
         self._begun = 0.0
         self._started: dict[str, float] = {}
         self._seconds: dict[str, float] = {}
@@ -36,7 +37,8 @@ class RunHooks:
 
         self._begun = time.perf_counter()
         logs.check_format()
-        check_parameters(context.config_loader["parameters"])
+        checked = check_parameters(context.config_loader["parameters"])
+        self._parameters = checked.model_dump(mode="json")
         root = str(context.config_loader["globals"]["data_root"])
         self._output_root = None if "://" in root else context.project_path / root
 
@@ -49,6 +51,11 @@ class RunHooks:
         given = (run_params["runtime_params"] or {}).get("new_sessions_file")
         self._score_the_sample_with_the_sample_only(catalog, given)
         self._started, self._seconds = {}, defaultdict(float)
+        sessions = catalog["sessions"]
+        catalog["run_context"].tell(
+            str(getattr(sessions, "file", None) or getattr(sessions, "_filepath", "")),
+            self._parameters,
+        )
         if self._output_root is not None:
             for leftover in atomic.remove_leftovers(self._output_root):
                 logger.info("removed what an interrupted run has left: %s", leftover)

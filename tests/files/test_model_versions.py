@@ -384,16 +384,24 @@ def test_a_report_is_kept_with_the_model_that_it_is_about(tmp_path: Path) -> Non
 
 
 def test_a_run_knows_the_version_that_it_writes() -> None:
-    dataset = RunContextDataset(version=Version(None, A), sessions="in.csv")
+    dataset = RunContextDataset(version=Version(None, A))
 
-    assert (dataset.load().version, dataset.load().sessions_file) == (A, "in.csv")
+    dataset.tell("in.csv", {"recipe": "log"})
+
+    found = dataset.load()
+
+    assert (found.version, found.sessions_file, found.parameters) == (
+        A,
+        "in.csv",
+        {"recipe": "log"},
+    )
     assert dataset.exists()
 
 
 @pytest.mark.parametrize(
     "dataset",
     [
-        RunContextDataset(version=Version(None, A), sessions="in.csv"),
+        RunContextDataset(version=Version(None, A)),
         ModelInUseDataset(filepath="champion.json", files={}),
         ReigningChampionDataset(version=Version(None, A), filepath="champion.json", files={}),
     ],

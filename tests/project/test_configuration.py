@@ -142,7 +142,7 @@ DATASETS = {
     "report": ("08_reporting", TEXT, "report.html", False),
 }
 BY_A_HOOK = {"run_summary"}
-WITHOUT_A_FILE = {"run_context", "parameters"}
+WITHOUT_A_FILE = {"run_context"}
 OF_SEVERAL_RECIPES = {"recipe_comparison", "recipe_comparison_chart"}
 AT_RUN_TIME = {"sessions_file", "new_sessions_file"}
 LAYERS = [
@@ -286,7 +286,7 @@ def test_every_dataset_of_every_pipeline_is_declared(registered: dict[str, Pipel
                 for part in dataset.removeprefix("params:").split("."):
                     found = found[part] if isinstance(found, dict) else getattr(found, part)
             else:
-                assert dataset in {*declared, "parameters"}, f"{name} needs {dataset}"
+                assert dataset in declared, f"{name} needs {dataset}"
 
 
 def test_every_dataset_has_the_layer_of_its_folder(catalog: dict[str, dict[str, Any]]) -> None:

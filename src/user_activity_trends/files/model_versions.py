@@ -401,20 +401,25 @@ class RunContextDataset(AbstractDataset[None, RunContext]):
 
     versioned = True  # so that Kedro says which version this run writes
 
-    def __init__(
-        self, *, version: Version, sessions: str, metadata: dict[str, Any] | None = None
-    ) -> None:
-        """Take what Kedro says, and where the sessions come from."""
+    def __init__(self, *, version: Version, metadata: dict[str, Any] | None = None) -> None:
+        """Take what Kedro says."""
         self._run_version = str(version.save)
-        self._sessions = sessions
+        self._sessions = ""
+        self._parameters: dict[str, Any] = {}
         self._context: RunContext | None = None
         self.metadata = metadata
 
     def load(self) -> RunContext:
         """Look at the surroundings, once a run."""
         if self._context is None:
-            self._context = read_context(self._run_version, self._sessions, Path.cwd())
+            self._context = read_context(
+                self._run_version, self._sessions, self._parameters, Path.cwd()
+            )
         return self._context
+
+    def tell(self, sessions: str, parameters: dict[str, Any]) -> None:
+        """Take what only a run knows: its sessions, after all environments, and its parameters."""
+        self._sessions, self._parameters = sessions, parameters
 
     def save(self, data: None) -> None:
         """Refuse: it is what it is."""

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from platform import python_version
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
@@ -29,22 +30,28 @@ class RunContext(BaseModel):
     """Time in UTC, as ISO 8601."""
     sessions_file: str
     """Where the sessions come from."""
+    parameters: dict[str, Any]
+    """All parameters of the run, typed; empty where no run has told them."""
     packages: dict[str, str]
     git: Git
 
 
-def read_context(run_version: str, sessions_file: str, project: Path) -> RunContext:
+def read_context(
+    run_version: str, sessions_file: str, parameters: dict[str, Any], project: Path
+) -> RunContext:
     """Look at the surroundings.
 
     Args:
         run_version: Version of everything that the run writes.
         sessions_file: Where the sessions come from.
+        parameters: All parameters of the run.
         project: Folder of the code.
     """
     return RunContext(
         version=run_version,
         started=now(),
         sessions_file=sessions_file,
+        parameters=parameters,
         packages=_packages(),
         git=read_git(project),
     )

@@ -43,6 +43,7 @@ CONTEXT = RunContext(
     version="2026-02-28T05.00.00.000Z",
     started="2026-02-28T05:00:00+00:00",
     sessions_file="/x/data/01_raw/sample_sessions.csv",
+    parameters={"recipe": "base"},
     packages={"kedro": "1"},
     git=Git(revision="abc", changed=False),
 )
@@ -644,7 +645,6 @@ def test_the_record_says_what_the_model_was_made_of() -> None:
         scaled_features=table.iloc[:100],
         session_features=raw,
         feature_scaler=feature_scaler(),
-        parameters={"recipe": "base"},
         recipe="base",
         run_context=CONTEXT,
     )

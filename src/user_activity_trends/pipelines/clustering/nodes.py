@@ -1,6 +1,5 @@
 """Nodes that choose k, train the model and name what it found."""
 
-import json
 import logging
 from typing import Any
 
@@ -340,7 +339,6 @@ def record_model(  # noqa: PLR0913 (one argument an input)
     scaled_features: pd.DataFrame,
     session_features: pd.DataFrame,
     feature_scaler: dict[str, Any],
-    parameters: dict[str, Any],
     recipe: str,
     run_context: RunContext,
 ) -> dict[str, Any]:
@@ -355,16 +353,15 @@ def record_model(  # noqa: PLR0913 (one argument an input)
         scaled_features: The sessions that it was trained on, scaled.
         session_features: All sessions' features, in their own units.
         feature_scaler: The columns and their scaling.
-        parameters: All parameters of the run.
         recipe: Name of the recipe.
-        run_context: Version, time, file, packages, code.
+        run_context: Version, time, file, parameters, packages, code.
 
     Returns:
         ``model_record``; see ``lifecycle.record.ModelRecord``.
     """
     scaler = FeatureScaler.model_validate(feature_scaler)
     trained = session_features[session_features[SESSION_ID].isin(scaled_features[SESSION_ID])]
-    record = ModelRecord(
+    return ModelRecord(
         version=run_context.version,
         model=models.fingerprint(segmentation_model),
         trained=run_context.started,
@@ -378,7 +375,7 @@ def record_model(  # noqa: PLR0913 (one argument an input)
             columns=tuple(scaler.columns),
             sha256=fingerprint_table(trained[scaler.columns]),
         ),
-        parameters=parameters,
+        parameters=run_context.parameters,
         packages=run_context.packages,
         git=run_context.git,
         metrics=training_metrics,
@@ -388,6 +385,3 @@ def record_model(  # noqa: PLR0913 (one argument an input)
         ),
         cluster_choice=cluster_choice,
     ).model_dump(mode="json")
-    # In one order: that of the files which Kedro reads differs from run to run.
-    record["parameters"] = json.loads(json.dumps(record["parameters"], sort_keys=True))
-    return record

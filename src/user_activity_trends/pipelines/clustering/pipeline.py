@@ -106,7 +106,6 @@ def create_pipeline() -> Pipeline:
                     "cluster_choice": "cluster_choice",
                     "elbow_curve": "elbow_curve",
                     "session_features": "session_features",
-                    "parameters": "parameters",
                     "recipe": "params:recipe",
                 },
                 outputs="model_record",
