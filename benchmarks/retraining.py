@@ -1,11 +1,14 @@
 """Count how often retraining keeps what it must keep, and refuses what it must refuse.
 
-    make retraining                (100 seeds; about half an hour on two cores)
+    make retraining                (100 seeds; about an hour on two cores)
     make retraining SEEDS=10
 
 Every table goes through the project's own nodes, from the choice of features to
-the promotion, with the defaults of conf/base. Two recipes, on the real data set
-if it is there, else on the sample:
+the promotion, with the defaults of conf/base, but for what would take too long:
+the first model has the number of segments that the elbow chooses on the real data
+set, of which the others keep it (clustering.selection.keep_k) as they would
+anyway, and nothing is resampled but where it says so. Two recipes, on the real
+data set if it is there, else on the sample:
 
 * ids: a model of February to September, then one of all months, on October to
   December: which share of the sessions keep their id, and their raw number.
@@ -13,7 +16,8 @@ if it is there, else on the sample:
   scrambled (each shuffled by itself; or values under another column's name), 20 %
   of the rows poisoned (ten times as large, drawn uniformly, shuffled, of another
   unit, or extreme and all the same), 5 % of the rows.
-* promoted: a model in use, then a bootstrap sample of the same sessions.
+* promoted: a model in use, then a bootstrap sample of the same sessions, with 30
+  resamples each, so that the gate on stability may refuse it as well.
 * histories: planted groups that are split, merged, vanish and appear over five
   retrainings, told of as they are, with no id used twice.
 """

@@ -41,7 +41,7 @@ class UntrustedModelError(UserActivityTrendsError):
 
 
 class ModelMismatchError(UserActivityTrendsError):
-    """Two files that belong to one model come from different training runs."""
+    """Files that belong to one model are damaged, or come from different training runs."""
 
 
 class ChampionError(UserActivityTrendsError):
@@ -66,6 +66,8 @@ LASTING = (
     CellsError,
     DegenerateDataError,
     NoElbowError,
+    UntrustedModelError,
+    ModelMismatchError,
     ChampionError,
     PromotionRefusedError,
     MixedRunsError,

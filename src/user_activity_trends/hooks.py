@@ -18,6 +18,8 @@ from user_activity_trends.files import atomic
 
 logger = logging.getLogger(__name__)
 
+_FOLLOWERS = ("model_in_use", "reigning_champion", "earlier_lineage")
+
 
 class RunHooks:
     """Check the parameters, clean up, time the stages, and report at the end."""
@@ -41,6 +43,12 @@ class RunHooks:
         self._parameters = checked.model_dump(mode="json")
         root = str(context.config_loader["globals"]["data_root"])
         self._output_root = None if "://" in root else context.project_path / root
+
+    @hook_impl
+    def after_catalog_created(self, catalog: CatalogProtocol[Any, Any]) -> None:
+        """Let the datasets that follow others know where these are."""
+        for name in _FOLLOWERS:
+            catalog[name].connect(catalog)
 
     @hook_impl
     def before_pipeline_run(
@@ -142,12 +150,30 @@ class RunHooks:
             seconds=dict(self._seconds) | {"total": time.perf_counter() - self._begun},
         )
         catalog.save("run_summary", written)
-        if "champion" in self._saved:
-            self._retain_models(catalog)
         summary.show(written)
 
-    @staticmethod
-    def _retain_models(catalog: CatalogProtocol[Any, Any]) -> None:
+
+class RetentionHooks:
+    """Remove old model versions, after everything else is done with them."""
+
+    def __init__(self) -> None:
+        self._judged = False
+
+    @hook_impl
+    def before_pipeline_run(self) -> None:
+        """Forget what an earlier run of the same session did."""
+        self._judged = False
+
+    @hook_impl
+    def after_dataset_saved(self, dataset_name: str) -> None:
+        """Notice that a model was judged."""
+        self._judged |= dataset_name == "champion"
+
+    @hook_impl(trylast=True)
+    def after_pipeline_run(self, catalog: CatalogProtocol[Any, Any]) -> None:
+        """Keep ``promotion.keep_versions``."""
+        if not self._judged:
+            return
         newest = catalog.load("params:promotion.keep_versions")
         if newest is None:
             return

@@ -6,7 +6,7 @@ from typing import Any
 
 from user_activity_trends import logs
 from user_activity_trends.files import atomic
-from user_activity_trends.hooks import RunHooks
+from user_activity_trends.hooks import RetentionHooks, RunHooks
 from user_activity_trends.kedro_session import RunSession
 from user_activity_trends.locations import environment_variable, output_root
 from user_activity_trends.tracking.hooks import TrackingHooks
@@ -21,7 +21,8 @@ atomic.install()
 logs.install()
 
 SESSION_CLASS = RunSession
-HOOKS = (RunHooks(), TrackingHooks())
+# Of those that come last, the last one does: what is removed has been mirrored.
+HOOKS = (RunHooks(), TrackingHooks(), RetentionHooks())
 # It would ask MLflow's server before and while nodes run; tracking/hooks.py says more.
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow",)
 

@@ -3,6 +3,7 @@
 import os
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import click
 from kedro.framework.session import KedroSession
@@ -21,7 +22,9 @@ def main() -> None:
         settings = server.read_settings(session.load_context())
     address = settings.server.mlflow_tracking_uri
     if address.startswith(("http://", "https://")):
-        click.echo(f"the tracking server has the user interface: {address}")
+        parts = urlsplit(address)
+        shown = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+        click.echo(f"the tracking server has the user interface: {shown}")
         return
     where, port = settings.ui.host, settings.ui.port
     created = settings.tracking.experiment.create_experiment_kwargs

@@ -12,7 +12,7 @@ from typing import Any
 
 import planted_models
 import pytest
-from kedro.io import DatasetError
+from kedro.io import DataCatalog, DatasetError
 from kedro.io.core import Version
 
 from user_activity_trends.errors import (
@@ -24,6 +24,7 @@ from user_activity_trends.errors import (
 from user_activity_trends.files import atomic
 from user_activity_trends.files.model_versions import (
     ChampionDataset,
+    EarlierLineageDataset,
     LineageDataset,
     ModelInUseDataset,
     PromotionReportDataset,
@@ -248,19 +249,29 @@ def plant(root: Path, version: str, model: str = "m") -> None:
         place.write_text(json.dumps(whole), encoding="utf-8")
 
 
-def reigning(root: Path, run: str = "2026-01-09T00.00.00.000Z") -> ReigningChampionDataset:
-    return ReigningChampionDataset(
-        version=Version(None, run),
-        filepath=str(root / "champion.json"),
-        files={
-            name: {
-                "type": "json.JSONDataset",
-                "filepath": str(root / f"{name}.json"),
-                "versioned": True,
-            }
-            for name in ("segment_scorer", "model_record")
+def catalog_of(root: Path) -> DataCatalog:
+    """Return what a catalog has of models, without those of their own pipelines."""
+    json_files: dict[str, dict[str, Any]] = {
+        name: {"type": "json.JSONDataset", "filepath": str(root / f"{name}.json")}
+        for name in ("segment_scorer", "segment_identities", "segmentation_model", "model_record")
+    }
+    versioned = {name: one | {"versioned": True} for name, one in json_files.items()}
+    own = {
+        "champion": {"type": ChampionDataset, "filepath": str(root / "champion.json")},
+        "promotion_report": {
+            "type": PromotionReportDataset,
+            "filepath": str(root / "promotion_report.json"),
+            "versioned": True,
         },
-    )
+        "segment_lineage": {"type": LineageDataset, "filepath": str(root / "lineage.json")},
+    }
+    return DataCatalog.from_config(versioned | own)
+
+
+def reigning(root: Path, run: str = "2026-01-09T00.00.00.000Z") -> ReigningChampionDataset:
+    dataset = ReigningChampionDataset(version=Version(None, run))
+    dataset.connect(catalog_of(root))
+    return dataset
 
 
 A, B = "2026-01-01T00.00.00.000Z", "2026-01-02T00.00.00.000Z"
@@ -334,7 +345,8 @@ def test_a_damaged_scorer_is_told(tmp_path: Path) -> None:
 
 
 def test_without_a_champion_there_is_no_model_in_use(tmp_path: Path) -> None:
-    dataset = ModelInUseDataset(filepath=str(tmp_path / "champion.json"), files={})
+    dataset = ModelInUseDataset()
+    dataset.connect(catalog_of(tmp_path))
 
     assert not dataset.exists()
     assert "there is no champion" in _refused(dataset, InputFileError)
@@ -364,6 +376,51 @@ def test_steps_are_added_to_what_the_file_holds_by_then(tmp_path: Path) -> None:
     one.save({"steps": [steps["c"]]})
 
     assert [step["version"] for step in one.load()["steps"]] == ["a", "b", "c"]
+
+
+def test_the_lineage_before_a_run_is_read_where_it_is_written(tmp_path: Path) -> None:
+    catalog, earlier = catalog_of(tmp_path), EarlierLineageDataset()
+    earlier.connect(catalog)
+    assert earlier.load() == {"steps": []}
+    step = {"version": "a", "based_on": None, "segments": [], "retired": []}
+
+    catalog["segment_lineage"].save({"steps": [step]})
+
+    assert earlier.load() == {"steps": [step]}
+
+
+@pytest.mark.parametrize("damaged", ["{", '{"steps": [{"version": "a"}]}'])
+def test_a_damaged_lineage_is_told_by_its_name_and_not_overwritten(
+    tmp_path: Path, damaged: str
+) -> None:
+    place = tmp_path / "lineage.json"
+    place.write_text(damaged)
+    dataset = LineageDataset(filepath=str(place))
+    step = {"version": "a", "based_on": None, "segments": [], "retired": []}
+
+    for call in (dataset.load, lambda: dataset.save({"steps": [step]})):
+        with pytest.raises(DatasetError) as refused:
+            call()
+        told = str(cause(refused))
+        assert "lineage.json is damaged" in told
+        assert "estore it" in told
+    assert place.read_text() == damaged
+
+
+def test_a_store_that_asks_who_one_is_gets_the_credentials() -> None:
+    known: dict[str, Any] = {"credentials": {"key": "k"}, "fs_args": {"asynchronous": False}}
+    version = Version(None, A)
+    datasets = (
+        ChampionDataset(filepath="memory://champion.json", **known),
+        LineageDataset(filepath="memory://lineage.json", **known),
+        PromotionReportDataset(filepath="memory://report.json", version=version, **known),
+    )
+
+    opened = [getattr(one, "files", None) or one._file.files for one in datasets]  # noqa: SLF001
+
+    assert [one.storage_options for one in opened] == [{"key": "k", "asynchronous": False}] * 3
+    again = datasets[-1].at(A)
+    assert again.files.storage_options == opened[-1].storage_options
 
 
 def test_a_report_is_kept_with_the_model_that_it_is_about(tmp_path: Path) -> None:
@@ -402,8 +459,9 @@ def test_a_run_knows_the_version_that_it_writes() -> None:
     "dataset",
     [
         RunContextDataset(version=Version(None, A)),
-        ModelInUseDataset(filepath="champion.json", files={}),
-        ReigningChampionDataset(version=Version(None, A), filepath="champion.json", files={}),
+        ModelInUseDataset(),
+        ReigningChampionDataset(version=Version(None, A)),
+        EarlierLineageDataset(),
     ],
     ids=lambda one: type(one).__name__,
 )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from user_activity_trends.lifecycle.context import read_context, read_git
+from user_activity_trends.lifecycle.context import now, read_context, read_git
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -61,7 +61,7 @@ def test_without_git_the_revision_is_not_known(
 
 
 def test_packages_and_version_are_named(tmp_path: Path) -> None:
-    found = read_context("2026-01-31T05.00.00.000Z", "in.csv", {"recipe": "log"}, tmp_path)
+    found = read_context("2026-01-31T05.00.00.000Z", now(), "in.csv", {"recipe": "log"}, tmp_path)
 
     assert (found.sessions_file, found.parameters) == ("in.csv", {"recipe": "log"})
     assert found.version == "2026-01-31T05.00.00.000Z"

@@ -243,7 +243,7 @@ def test_what_was_not_logged_in_its_time(
 ) -> None:
     context = make_context(tracking={"when_unreachable": setting})
 
-    assert mirror(context, store, run=SECOND) == logged
+    assert mirror(context, store, trained=SECOND) == logged
 
 
 def test_each_recipe_has_a_registered_model_of_its_own(store: PlantedStore) -> None:
@@ -267,7 +267,7 @@ def test_what_is_long_or_hostile_is_neither_refused_nor_lost(
     }
     store.add(FIRST, parameters=PARAMETERS | planted, recipe="'\"; DROP TABLE tags; --")
 
-    assert mirror(context, store, run=FIRST) == [FIRST, SECOND]
+    assert mirror(context, store, trained=FIRST) == [FIRST, SECOND]
 
     kept = json.loads(artifact(FIRST, "model_record.json"))
     assert kept["parameters"] == PARAMETERS | planted
@@ -298,8 +298,9 @@ def test_figures_are_one_page_that_needs_no_network(context: Any, store: Planted
     import plotly.graph_objects as go
 
     figures = {name: go.Figure(go.Bar(y=[1, 2], name=name)) for name in ("sizes", "elbow")}
+    store.in_use = SECOND
 
-    mirror(context, store, run=SECOND, figures=figures)
+    mirror(context, store, trained=FIRST, figures=figures)
 
     page = artifact(SECOND, "figures.html")
     assert "cdn" not in page.split("<body>")[0]

@@ -179,14 +179,16 @@ def test_never_means_that_it_does_not_get_it_later(
 ) -> None:
     with monkeypatch.context() as away:
         away.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port()}")
-        assert mirror(named("never", when_unreachable="never"), store, run=SECOND) == []
+        assert mirror(named("never", when_unreachable="never"), store, trained=SECOND) == []
     context = named("never", when_unreachable="never")
     assert at_server.url == context.config_loader["mlflow"]["server"]["mlflow_tracking_uri"]
     (line,) = told()
     assert "it will not get" in line
 
     store.add("2026-11-26T07.38.00.123Z", seed=9)
-    assert mirror(context, store, run="2026-11-26T07.38.00.123Z") == ["2026-11-26T07.38.00.123Z"]
+    assert mirror(context, store, trained="2026-11-26T07.38.00.123Z") == [
+        "2026-11-26T07.38.00.123Z"
+    ]
     assert numbers("never") == ["2026-11-26T07.38.00.123Z"]
     # The model in use is one that MLflow does not have.
     assert aliases("never") == {"candidate": "2026-11-26T07.38.00.123Z"}

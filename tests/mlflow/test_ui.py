@@ -97,7 +97,8 @@ def test_a_run_shows_settings_metrics_and_figures(
     context: Any, store: PlantedStore, page: Page
 ) -> None:
     figure = go.Figure(go.Bar(y=[1, 2]), layout={"title": {"text": "Planted figure"}})
-    mirror(context, store, run=SECOND, figures={"sizes_chart": figure})
+    store.in_use = SECOND
+    mirror(context, store, trained=SECOND, figures={"sizes_chart": figure})
     newest = next(
         one
         for one in MlflowClient().search_model_versions("name='shown'")

@@ -52,6 +52,7 @@ VERSIONED = {
         "segment_scorer.json",
         "model_record.json",
         "training_metrics.json",
+        "predecessor.json",
         "promotion_report.json",
     )
 }

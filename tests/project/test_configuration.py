@@ -69,7 +69,7 @@ TRAINING = ("data_processing", "clustering", "promotion", "labelling", "reportin
 MAIN = (*TRAINING, "inference")
 
 _VERSIONS = "user_activity_trends.files.model_versions"
-TABLE, CSV, PARQUET, JSON, PICKLE, CHART, TEXT, CHAMPION, IN_USE, REIGNING, LINEAGE = (
+TABLE, CSV, PARQUET, JSON, PICKLE, CHART, TEXT, CHAMPION, LINEAGE = (
     "user_activity_trends.files.session_table.SessionTableDataset",
     "pandas.CSVDataset",
     "pandas.ParquetDataset",
@@ -78,8 +78,6 @@ TABLE, CSV, PARQUET, JSON, PICKLE, CHART, TEXT, CHAMPION, IN_USE, REIGNING, LINE
     "plotly.JSONDataset",
     "text.TextDataset",
     f"{_VERSIONS}.ChampionDataset",
-    f"{_VERSIONS}.ModelInUseDataset",
-    f"{_VERSIONS}.ReigningChampionDataset",
     f"{_VERSIONS}.LineageDataset",
 )
 REPORT = f"{_VERSIONS}.PromotionReportDataset"
@@ -101,11 +99,8 @@ DATASETS = {
     "model_record": ("06_models", JSON, "model_record.json", True),
     "promotion_report": ("06_models", REPORT, "promotion_report.json", True),
     "champion": ("06_models", CHAMPION, "champion.json", False),
-    "model_in_use": ("06_models", IN_USE, "champion.json", False),
-    "reigning_champion": ("06_models", REIGNING, "champion.json", False),
-    "predecessor": ("06_models", JSON, "predecessor.json", False),
+    "predecessor": ("06_models", JSON, "predecessor.json", True),
     "segment_lineage": ("06_models", LINEAGE, "segment_lineage.json", False),
-    "earlier_lineage": ("06_models", LINEAGE, "segment_lineage.json", False),
     "elbow_curve": ("06_models", CSV, "elbow_curve.csv", False),
     "cluster_evidence": ("06_models", JSON, "cluster_evidence.json", False),
     "cluster_choice": ("06_models", JSON, "cluster_choice.json", False),
@@ -142,7 +137,7 @@ DATASETS = {
     "report": ("08_reporting", TEXT, "report.html", False),
 }
 BY_A_HOOK = {"run_summary"}
-WITHOUT_A_FILE = {"run_context"}
+WITHOUT_A_FILE = {"run_context", "model_in_use", "reigning_champion", "earlier_lineage"}
 OF_SEVERAL_RECIPES = {"recipe_comparison", "recipe_comparison_chart"}
 AT_RUN_TIME = {"sessions_file", "new_sessions_file"}
 LAYERS = [
@@ -454,7 +449,7 @@ def test_kedro_viz_lists_all_layers(tmp_path: Path) -> None:
         name: folder.partition("_")[2]
         for name, (folder, *_) in DATASETS.items()
         if name not in BY_A_HOOK | OF_SEVERAL_RECIPES
-    } | {"run_context": "models"}
+    } | dict.fromkeys(WITHOUT_A_FILE, "models")
     assert dict(shown["compare_recipes"][1]) == {
         "sessions": "raw",
         **dict.fromkeys(OF_SEVERAL_RECIPES, "reporting"),

@@ -4,16 +4,22 @@ import json
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+import yaml
 from click.testing import CliRunner, Result
 from kedro.framework.startup import bootstrap_project
 
 from user_activity_trends.cli import cli
-from user_activity_trends.errors import PromotionRefusedError, UserActivityTrendsError
+from user_activity_trends.errors import (
+    ModelMismatchError,
+    PromotionRefusedError,
+    UserActivityTrendsError,
+)
 from user_activity_trends.segmentation.scorer import SegmentScorer
 
 Run = Callable[..., None]
@@ -117,6 +123,11 @@ def test_what_has_changed_is_labelled_later_if_asked(
 
     assert "they follow with: kedro run --pipelines labelling,reporting --env test" in back.output
     assert (state(data_root).champion, state(data_root).labels) == (first, second)
+    page = data_root / "08_reporting/report.html"
+    before = page.read_bytes()
+    with pytest.raises(ModelMismatchError, match=f"written by model {second}, but {first} is in"):
+        run(pipeline="reporting")
+    assert page.read_bytes() == before
     run(pipeline="labelling")
     assert state(data_root).labels == first
 
@@ -301,7 +312,7 @@ def test_old_versions_are_removed_and_those_in_use_stay(run: Run, data_root: Pat
     newest = versions(data_root)[-1]
     assert versions(data_root) == [first, last, newest]
     assert state(data_root) == of(newest)
-    for name in ("segmentation_model", "segment_scorer", "promotion_report"):
+    for name in ("segmentation_model", "segment_scorer", "promotion_report", "predecessor"):
         folder = {"segmentation_model": "user_activity_trend_model.pkl"}.get(name, f"{name}.json")
         assert sorted(path.name for path in (data_root / "06_models" / folder).iterdir()) == [
             first,
@@ -310,8 +321,80 @@ def test_old_versions_are_removed_and_those_in_use_stay(run: Run, data_root: Pat
         ]
 
 
+def test_what_interrupted_runs_have_left_is_removed_after_a_day(
+    run: Run, data_root: Path, models: Callable[..., Result]
+) -> None:
+    run(pipeline="training")
+    (first,) = versions(data_root)
+    of_today = datetime.now(UTC).strftime("%Y-%m-%dT%H.%M.%S.000Z")
+    scorers = data_root / "06_models/segment_scorer.json"
+    for left in ("2020-01-01T00.00.00.000Z", of_today):
+        shutil.copytree(scorers / first, scorers / left)
+
+    run(pipeline="training", promotion={"keep_versions": 5})
+
+    (second,) = set(versions(data_root)) - {first}
+    assert sorted(path.name for path in scorers.iterdir()) == sorted([first, of_today, second])
+    assert f"{of_today}" in models("list").output
+
+
+def test_a_record_that_cannot_be_read_hides_no_other_model(
+    trained: list[str], data_root: Path, models: Callable[..., Result]
+) -> None:
+    first, second = trained
+    place = data_root / f"06_models/model_record.json/{first}/model_record.json"
+    for damaged in ("{", "{}"):
+        place.write_text(damaged, encoding="utf-8")
+
+        listed = models("list")
+
+        assert listed.exit_code == 0
+        assert f"{first} cannot be read: " in listed.output
+        assert f"in use  {second}" in listed.output
+
+
+def test_a_model_is_judged_on_no_other_sessions_than_its_own(
+    trained: list[str], data_root: Path, run: Run
+) -> None:
+    before = (data_root / "06_models/champion.json").read_bytes()
+    rows = pd.read_csv(TINY).iloc[:-7]
+    rows.to_csv(data_root / "fewer.csv", index=False)
+    run(pipeline="data_processing", sessions_file=str(data_root / "fewer.csv"))
+
+    with pytest.raises(ModelMismatchError, match=f"not those that model {trained[1]} was trained"):
+        run(pipeline="promotion")
+
+    assert (data_root / "06_models/champion.json").read_bytes() == before
+
+
+def test_an_environment_that_moves_models_says_so_once(
+    run: Run, data_root: Path, in_project: Path, tmp_path: Path
+) -> None:
+    conf = tmp_path / "conf"
+    shutil.copytree(in_project / "conf", conf)
+    moved = {
+        name: {"filepath": f"{data_root}/elsewhere/{name}"}
+        for name in (
+            *("champion", "segmentation_model", "segment_identities", "segment_scorer"),
+            *("model_record", "promotion_report", "segment_lineage"),
+        )
+    }
+    (conf / "test/catalog_moved.yml").write_text(yaml.safe_dump(moved), encoding="utf-8")
+
+    for _ in range(2):
+        run(conf=str(conf), pipeline="training")
+
+    history = read(data_root / "elsewhere/champion")["history"]
+    assert len(history) == 2
+    labels = pd.read_parquet(data_root / "07_model_output/session_segments.parquet")
+    assert set(labels["model_version"]) == {history[1]["version"]}
+    steps = read(data_root / "elsewhere/segment_lineage")["steps"]
+    assert [one["based_on"] for one in steps] == [None, history[0]["version"]]
+    assert not (data_root / "06_models/champion.json").exists()
+
+
 def test_the_sample_gives_way_to_ones_own_sessions_and_never_the_other_way(
-    run: Run, data_root: Path, real_sessions: Path
+    run: Run, data_root: Path, models: Callable[..., Result], real_sessions: Path
 ) -> None:
     quick = {"sweep": {"k_max": 4, "restarts": 2}, "stability": {"resamples": 0}}
     run(pipeline="training", env="base", clustering=quick)
@@ -330,6 +413,10 @@ def test_the_sample_gives_way_to_ones_own_sessions_and_never_the_other_way(
         : len(identities["segments"])
     ]
     assert {one["origin"] for one in identities["segments"]} == {"first"}
+
+    back = models("rollback", "--env", "base")
+    assert back.exit_code == 1
+    assert "the model of the embedded sample was in use" in back.output
 
     run(pipeline="training", env="base", clustering=quick)
 

@@ -5,90 +5,41 @@ else of a model lies under its version, is written once and never changed, so th
 replacing that file is all that a promotion or a rollback does.
 """
 
-import fcntl
 import json
-import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import fsspec
-from fsspec.implementations.local import LocalFileSystem
-from kedro.io import AbstractDataset
+from kedro.io import AbstractDataset, CatalogProtocol
 from kedro.io.core import Version, get_protocol_and_path
 from pydantic import BaseModel, ValidationError
 
 from user_activity_trends.errors import ChampionError, InputFileError, ModelMismatchError
+from user_activity_trends.files.small_file import SmallFile
 from user_activity_trends.lifecycle.champion import Champion, read_champion
-from user_activity_trends.lifecycle.context import RunContext, read_context
+from user_activity_trends.lifecycle.context import RunContext, now, read_context
 from user_activity_trends.lifecycle.in_use import ModelInUse, ReigningChampion
 from user_activity_trends.lifecycle.record import ModelRecord
 from user_activity_trends.segmentation.alignment import Lineage
 from user_activity_trends.segmentation.scorer import SegmentScorer
 
-_REPORT = "promotion_report"
-
 Kind = TypeVar("Kind", bound=BaseModel)
-
-
-class SmallFile:
-    """One small JSON file that several processes may want to change."""
-
-    def __init__(self, filepath: str) -> None:
-        """Take a path or an address."""
-        protocol, path = get_protocol_and_path(filepath)
-        self.path = PurePosixPath(path)
-        self._files = fsspec.filesystem(protocol)
-
-    def read(self) -> Any:
-        """Return what it holds; None if there is none.
-
-        Raises:
-            ChampionError: It is not JSON.
-        """
-        try:
-            with self._files.open(str(self.path), "r", encoding="utf-8") as file:
-                return json.load(file)
-        except FileNotFoundError:
-            return None
-        except ValueError as error:
-            msg = (
-                f"{self.path} is damaged ({error}); restore it. Of champion.json the model that "
-                "it should name may also be promoted again: kedro models promote VERSION"
-            )
-            raise ChampionError(msg) from error
-
-    def write(self, content: BaseModel) -> None:
-        """Replace it."""
-        self._files.makedirs(str(self.path.parent), exist_ok=True)
-        with self._files.open(str(self.path), "w", encoding="utf-8") as file:
-            file.write(content.model_dump_json(indent=2))
-
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Keep other processes out while it is read and replaced; on this machine only."""
-        if not isinstance(self._files, LocalFileSystem):  # an object store has no locks
-            yield
-            return
-        folder = Path(self.path.parent)
-        folder.mkdir(parents=True, exist_ok=True)
-        opened = os.open(folder, os.O_RDONLY)
-        try:
-            fcntl.flock(opened, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(opened)
 
 
 class ChampionDataset(AbstractDataset[dict[str, Any], dict[str, Any]]):
     """``champion``: it is replaced only by what was made with regard to what it says."""
 
-    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
-        """Take the path of the file."""
-        self._file = SmallFile(filepath)
-        self._filepath = self._file.path
-        self._protocol = get_protocol_and_path(filepath)[0]
+    def __init__(
+        self,
+        *,
+        filepath: str,
+        credentials: dict[str, Any] | None = None,
+        fs_args: dict[str, Any] | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        """Take the path of the file, and what its file system is to be opened with."""
+        self._file = SmallFile(filepath, credentials, fs_args)
+        self._filepath, self._protocol = self._file.path, self._file.protocol
         self.metadata = metadata
 
     def load(self) -> dict[str, Any]:
@@ -154,46 +105,32 @@ NO_CHAMPION = (
 )
 
 
-class _Named(AbstractDataset[None, Any]):
-    """Read-only: what belongs to the version that ``champion`` names."""
+class _Follower(AbstractDataset[None, Any]):
+    """Read-only: what other datasets of the catalog hold.
 
-    def __init__(
-        self,
-        *,
-        filepath: str,
-        files: Mapping[str, dict[str, Any]],
-        metadata: dict[str, Any] | None = None,
-    ) -> None:
-        """Take the path of ``champion``, and the catalog's entries of what it names."""
-        self._file = SmallFile(filepath)
-        self._filepath = self._file.path
-        self._files = files
+    Where these are is asked of the catalog, not written down again: an environment
+    that puts one of them elsewhere says so once.
+    """
+
+    followed: ClassVar[tuple[str, ...]]
+    """Names of these datasets; where the first is, this one is said to be."""
+
+    def __init__(self, *, metadata: dict[str, Any] | None = None) -> None:
+        """Know nothing yet; a hook connects it as soon as there is a catalog."""
+        self._datasets: dict[str, Any] = {}
         self.metadata = metadata
 
-    def _champion(self) -> Champion | None:
-        found = self._file.read()
-        return None if found is None else read_champion(found)
+    def connect(self, catalog: CatalogProtocol[Any, Any]) -> None:
+        """Take the datasets that it follows."""
+        self._datasets = {name: catalog[name] for name in self.followed}
 
-    def _dataset(self, name: str, champion: Champion) -> AbstractDataset[Any, Any]:
-        """Return the catalog's dataset, at the version that is in use."""
-        found: AbstractDataset[Any, Any] = AbstractDataset.from_config(
-            name, dict(self._files[name]), load_version=champion.version
-        )
-        return found
-
-    def _read(self, name: str, champion: Champion) -> Any:
-        dataset = self._dataset(name, champion)
-        if not dataset.exists():
-            msg = (
-                f"champion names version {champion.version}, of which there is no {name} "
-                f"({self._files[name]['filepath']}/{champion.version}); restore it, or choose "
-                "another model: kedro models list, kedro models promote VERSION"
-            )
-            raise InputFileError(msg)
-        return dataset.load()
+    @property
+    def _filepath(self) -> PurePosixPath | None:
+        first = self._datasets.get(self.followed[0])
+        return None if first is None else first._filepath  # noqa: SLF001 (as Kedro names it)
 
     def save(self, data: None) -> None:
-        """Refuse: models are written under their own names."""
+        """Refuse: what it shows is written under its own name."""
         msg = f"{type(self).__name__} is read-only"
         raise NotImplementedError(msg)
 
@@ -201,8 +138,36 @@ class _Named(AbstractDataset[None, Any]):
         return {"filepath": str(self._filepath)}
 
 
+class _Named(_Follower):
+    """What belongs to the version that ``champion`` names."""
+
+    def _champion(self) -> Champion | None:
+        found = self._datasets["champion"].read()
+        return None if found is None else read_champion(found)
+
+    def _read(self, name: str, champion: Champion) -> Any:
+        dataset = at_version(self._datasets[name], champion.version)
+        if not dataset.exists():
+            msg = (
+                f"champion names version {champion.version}, of which there is no {name} "
+                f"({self._datasets[name]._filepath}/{champion.version}); "  # noqa: SLF001
+                "restore it, or choose another model: kedro models list, kedro models promote "
+                "VERSION"
+            )
+            raise InputFileError(msg)
+        return dataset.load()
+
+
 class ModelInUseDataset(_Named):
     """``model_in_use``: the model that ``champion`` names."""
+
+    followed = (
+        "champion",
+        "segmentation_model",
+        "segment_identities",
+        "model_record",
+        "promotion_report",
+    )
 
     def load(self) -> ModelInUse:
         """Read all of it.
@@ -217,37 +182,36 @@ class ModelInUseDataset(_Named):
         if champion is None:
             msg = f"{self._filepath}: there is no champion, so no model is in use; {NO_CHAMPION}"
             raise InputFileError(msg)
-        read = {name: self._read(name, champion) for name in self._files if name != _REPORT}
-        record = parsed(ModelRecord, "model_record", read["model_record"])
-        model = read["segmentation_model"]
+        model = self._read("segmentation_model", champion)
+        identities = self._read("segment_identities", champion)
+        record = parsed(ModelRecord, "model_record", self._read("model_record", champion))
         for name, found in (
             ("segmentation_model", fingerprint(model)),
-            ("segment_identities", read["segment_identities"].get("model")),
+            ("segment_identities", identities.get("model")),
             ("model_record", record.model),
         ):
             _same(name, found, champion)
-        return ModelInUse(
-            champion, model, read["segment_identities"], record, self._report(champion)
-        )
+        return ModelInUse(champion, model, identities, record, self._report(champion))
 
     def _report(self, champion: Champion) -> dict[str, Any]:
         """Return how the model stood before its gates; nothing if it was put in use without."""
-        dataset = self._dataset(_REPORT, champion)
-        found: dict[str, Any] = dataset.load() if dataset.exists() else {}
+        report = at_version(self._datasets["promotion_report"], champion.version)
+        found: dict[str, Any] = report.load() if report.exists() else {}
         return found
 
     def _exists(self) -> bool:
-        return self._file.read() is not None
+        return bool(self._datasets["champion"].exists())
 
 
 class ReigningChampionDataset(_Named):
     """``reigning_champion``: the model in use before this run; there may be none."""
 
+    followed = ("champion", "segment_scorer", "model_record")
     versioned = True  # so that Kedro says which version this run writes
 
-    def __init__(self, *, version: Version, **kwargs: Any) -> None:
-        """Take what Kedro says, and what the other one takes."""
-        super().__init__(**kwargs)
+    def __init__(self, *, version: Version, metadata: dict[str, Any] | None = None) -> None:
+        """Take what Kedro says."""
+        super().__init__(metadata=metadata)
         self._run_version = str(version.save)
 
     def load(self) -> ReigningChampion:
@@ -273,6 +237,27 @@ class ReigningChampionDataset(_Named):
         return True  # that there is none is an answer
 
 
+class EarlierLineageDataset(_Follower):
+    """``earlier_lineage``: what ``segment_lineage`` holds before a run adds to it."""
+
+    followed = ("segment_lineage",)
+
+    def load(self) -> dict[str, Any]:
+        """Return all steps; none if there is no file."""
+        found: dict[str, Any] = self._datasets["segment_lineage"].load()
+        return found
+
+    def _exists(self) -> bool:
+        return True  # none is a lineage as well
+
+
+def at_version(dataset: Any, version: str) -> Any:
+    """Return the dataset of the catalog as it reads one version."""
+    if isinstance(dataset, PromotionReportDataset):
+        return dataset.at(version)
+    return dataset._copy(_version=Version(version, None))  # noqa: SLF001 (there is no public way)
+
+
 def _same(name: str, found: str | None, champion: Champion) -> None:
     if found != champion.model:
         msg = (
@@ -294,7 +279,8 @@ def parsed(kind: type[Kind], name: str, content: Any) -> Kind:
     except ValidationError as error:
         msg = (
             f"{name} is damaged or of another version of this project: {error.error_count()} of "
-            "its values are not as they must be; train again (kedro run --pipelines training)"
+            "its values are not as they must be; restore it, or choose another model: kedro models "
+            "list, kedro models promote VERSION"
         )
         raise ModelMismatchError(msg) from error
 
@@ -302,11 +288,17 @@ def parsed(kind: type[Kind], name: str, content: Any) -> Kind:
 class LineageDataset(AbstractDataset[dict[str, Any], dict[str, Any]]):
     """``segment_lineage``: models are added to it, none is ever taken away."""
 
-    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
-        """Take the path of the file."""
-        self._file = SmallFile(filepath)
-        self._filepath = self._file.path
-        self._protocol = get_protocol_and_path(filepath)[0]
+    def __init__(
+        self,
+        *,
+        filepath: str,
+        credentials: dict[str, Any] | None = None,
+        fs_args: dict[str, Any] | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        """Take the path of the file, and what its file system is to be opened with."""
+        self._file = SmallFile(filepath, credentials, fs_args)
+        self._filepath, self._protocol = self._file.path, self._file.protocol
         self.metadata = metadata
 
     def load(self) -> dict[str, Any]:
@@ -320,7 +312,15 @@ class LineageDataset(AbstractDataset[dict[str, Any], dict[str, Any]]):
             self._file.write(self._lineage().with_step(step))
 
     def _lineage(self) -> Lineage:
-        return parsed(Lineage, "segment_lineage", self._file.read() or {})
+        try:
+            return Lineage.model_validate(self._file.read() or {})
+        except ValidationError as error:
+            msg = (
+                f"{self._filepath} is damaged or of another version of this project: "
+                f"{error.error_count()} of its values are not as they must be. Restore it; it "
+                "says which ids were used, so that none is used again"
+            )
+            raise ModelMismatchError(msg) from error
 
     def _exists(self) -> bool:
         return True
@@ -339,13 +339,20 @@ class PromotionReportDataset(AbstractDataset[dict[str, Any], dict[str, Any]]):
     versioned = True  # so that Kedro says which version is to be read
 
     def __init__(
-        self, *, filepath: str, version: Version, metadata: dict[str, Any] | None = None
+        self,
+        *,
+        filepath: str,
+        version: Version,
+        credentials: dict[str, Any] | None = None,
+        fs_args: dict[str, Any] | None = None,
+        metadata: dict[str, Any] | None = None,
     ) -> None:
-        """Take the path of the file, and what Kedro says."""
+        """Take the path of the file, what opens its file system, and what Kedro says."""
         self._protocol, path = get_protocol_and_path(filepath)
         self._filepath = PurePosixPath(path)
         self._load_version = version.load
-        self.files = fsspec.filesystem(self._protocol)
+        self._opening = {"credentials": credentials, "fs_args": fs_args}
+        self.files = fsspec.filesystem(self._protocol, **(credentials or {}), **(fs_args or {}))
         self.metadata = metadata
 
     def load(self) -> dict[str, Any]:
@@ -358,13 +365,15 @@ class PromotionReportDataset(AbstractDataset[dict[str, Any], dict[str, Any]]):
         if place is None:
             msg = f"{self._filepath}: there is no report on {self._load_version or 'any model'}"
             raise InputFileError(msg)
-        found: dict[str, Any] = SmallFile(f"{self._protocol}://{place}").read()
+        found: dict[str, Any] = SmallFile(f"{self._protocol}://{place}", **self._opening).read()
         return found
 
     def at(self, version: str) -> "PromotionReportDataset":
         """Return the dataset of the report on one version."""
         return PromotionReportDataset(
-            filepath=f"{self._protocol}://{self._filepath}", version=Version(version, None)
+            filepath=f"{self._protocol}://{self._filepath}",
+            version=Version(version, None),
+            **self._opening,
         )
 
     def save(self, data: dict[str, Any]) -> None:
@@ -404,6 +413,7 @@ class RunContextDataset(AbstractDataset[None, RunContext]):
     def __init__(self, *, version: Version, metadata: dict[str, Any] | None = None) -> None:
         """Take what Kedro says."""
         self._run_version = str(version.save)
+        self._started = now()  # a catalog is made when its run begins
         self._sessions = ""
         self._parameters: dict[str, Any] = {}
         self._context: RunContext | None = None
@@ -413,7 +423,7 @@ class RunContextDataset(AbstractDataset[None, RunContext]):
         """Look at the surroundings, once a run."""
         if self._context is None:
             self._context = read_context(
-                self._run_version, self._sessions, self._parameters, Path.cwd()
+                self._run_version, self._started, self._sessions, self._parameters, Path.cwd()
             )
         return self._context
 

@@ -2,7 +2,7 @@
 
 import subprocess
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
 from platform import python_version
 from typing import Any
@@ -37,19 +37,20 @@ class RunContext(BaseModel):
 
 
 def read_context(
-    run_version: str, sessions_file: str, parameters: dict[str, Any], project: Path
+    run_version: str, started: str, sessions_file: str, parameters: dict[str, Any], project: Path
 ) -> RunContext:
     """Look at the surroundings.
 
     Args:
         run_version: Version of everything that the run writes.
+        started: Time in UTC, as ISO 8601.
         sessions_file: Where the sessions come from.
         parameters: All parameters of the run.
         project: Folder of the code.
     """
     return RunContext(
         version=run_version,
-        started=now(),
+        started=started,
         sessions_file=sessions_file,
         parameters=parameters,
         packages=_packages(),
@@ -63,14 +64,11 @@ def now() -> str:
 
 
 def _packages() -> dict[str, str]:
-    found = {"python": python_version()}
-    for name in ("user_activity_trends", *PACKAGES):
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:  # the project itself, run from its folder
-            from user_activity_trends import __version__
+    from user_activity_trends import __version__  # run from its folder, it is not installed
 
-            found[name] = __version__
+    found = {"python": python_version(), "user_activity_trends": __version__}
+    for name in PACKAGES:
+        found[name] = version(name)
     return found
 
 

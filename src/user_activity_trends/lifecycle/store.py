@@ -3,17 +3,19 @@
 import re
 from collections.abc import Iterable
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import PurePosixPath
 from typing import Any
 
 from kedro.io import CatalogProtocol
-from kedro.io.core import DatasetError, Version
+from kedro.io.core import DatasetError
 
 from user_activity_trends.errors import ChampionError, InputFileError, ModelMismatchError
 from user_activity_trends.files.atomic import VERSION
 from user_activity_trends.files.model_versions import (
     ChampionDataset,
     PromotionReportDataset,
+    at_version,
     parsed,
 )
 from user_activity_trends.lifecycle.champion import Champion, How, Reign, in_order, read_champion
@@ -33,6 +35,14 @@ MODEL = (
 """Datasets without which a version is no model."""
 REPORT = "promotion_report"
 """Dataset that says how it stood before the gates; written last."""
+
+
+_ABANDONED = timedelta(days=1)
+
+
+def _abandoned_before() -> str:
+    """Return the version from which on a run may be going on; older ones ended, some way."""
+    return (datetime.now(UTC) - _ABANDONED).strftime("%Y-%m-%dT%H.%M.%S.000Z")
 
 
 class ModelStore:
@@ -67,7 +77,7 @@ class ModelStore:
             InputFileError: There is nothing of that version.
         """
         self._must_have(dataset, version)
-        return self._at(dataset, version).load()
+        return at_version(self._catalog[dataset], version).load()
 
     def record(self, version: str) -> ModelRecord:
         """Return what a version was made of."""
@@ -128,6 +138,13 @@ class ModelStore:
                 "to; kedro models list shows what there is, kedro models promote VERSION chooses"
             )
             raise ChampionError(msg)
+        if self._is_of_the_sample(target) and not self._is_of_the_sample(champion.version):
+            msg = (
+                f"before {champion.version} the model of the embedded sample was in use, which is "
+                f"not for sessions of your own; if you want it all the same: kedro models promote "
+                f"{target}"
+            )
+            raise ChampionError(msg)
         return target
 
     def rollback(self, why: str) -> Champion:
@@ -135,9 +152,10 @@ class ModelStore:
         return self.promote(self.rollback_target(), "rolled back", why)
 
     def retain(self, newest: int) -> list[str]:
-        """Remove old versions.
+        """Remove old versions, and what runs that were interrupted have left.
 
-        The champion stays, and so does the one that a rollback would go back to.
+        The champion stays, and so does the one that a rollback would go back to. What
+        is incomplete stays for a day: its run may be going on.
 
         Args:
             newest: Versions to keep besides those, the newest.
@@ -149,13 +167,22 @@ class ModelStore:
         needed = set(in_order(champion.history)[-2:]) if champion else set()
         others = [one for one in self.versions() if one not in needed]
         removed = others[: max(len(others) - newest, 0)]
+        left = [one for one in self.incomplete() if one < _abandoned_before()]
+        removed = sorted({*removed, *left} - needed)
         for version in removed:
-            # The record goes first: without it, the version is incomplete and not listed.
-            for name in ("model_record", *MODEL, REPORT):
+            # The record goes first: without it, the version is incomplete and no model.
+            for name in ("model_record", *MODEL, REPORT, "predecessor"):
                 files, place = self._files(name)
                 with suppress(FileNotFoundError):
                     files.rm(str(place / version), recursive=True)
         return removed
+
+    def _is_of_the_sample(self, version: str) -> bool:
+        """Tell whether a version was trained on it; one that says nothing was not."""
+        try:
+            return self.record(version).data.sample
+        except (InputFileError, ModelMismatchError, DatasetError):
+            return False
 
     @property
     def _champion(self) -> ChampionDataset:
@@ -173,18 +200,9 @@ class ModelStore:
                 raise error.__cause__ from None
             raise
 
-    def _dataset(self, name: str) -> Any:
-        return self._catalog[name]
-
-    def _at(self, name: str, version: str) -> Any:
-        dataset = self._dataset(name)
-        if isinstance(dataset, PromotionReportDataset):
-            return dataset.at(version)
-        return dataset._copy(_version=Version(version, None))  # noqa: SLF001
-
     def _files(self, name: str) -> tuple[Any, PurePosixPath]:
         """Return the file system of a dataset, and its place there."""
-        dataset = self._dataset(name)
+        dataset = self._catalog[name]
         own = isinstance(dataset, PromotionReportDataset)
         # Kedro has no public names for them.
         files = dataset.files if own else dataset._fs  # noqa: SLF001

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
+from kedro.io import DatasetError
 
-from user_activity_trends.errors import ChampionError
+from user_activity_trends.errors import ChampionError, ModelMismatchError
 from user_activity_trends.lifecycle.judgement import failed_gates
 from user_activity_trends.lifecycle.store import ModelStore
 from user_activity_trends.segmentation import challenge
@@ -37,7 +38,12 @@ def models(store: ModelStore) -> list[Any]:
         ("", "version", "trained", "sessions", "k", "silhouette", "least stable", "gates")
     )
     for version in store.versions():
-        record, report = store.record(version), store.report(version)
+        try:
+            record, report = store.record(version), store.report(version)
+        except (ModelMismatchError, DatasetError, ChampionError) as error:
+            told = error.__cause__ if isinstance(error, DatasetError) else error
+            warnings.append(f"{version} cannot be read: {told}")
+            continue
         refused = [] if report is None else failed_gates(report)
         said = "not judged" if report is None else "passed"
         in_use = champion is not None and champion.version == version

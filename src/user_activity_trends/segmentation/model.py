@@ -14,6 +14,9 @@ from user_activity_trends.segmentation.threads import one_thread
 
 Matrix = NDArray[np.float64]
 
+_LEARNT = ("statistics_", "min_", "mean_", "center_", "scale_", "cluster_centers_")
+"""What steps have learnt from the training sessions, and label by."""
+
 
 class SegmentationModel(Protocol):
     """A fitted scikit-learn ``Pipeline`` that ends in k-means."""
@@ -159,6 +162,11 @@ def is_continued(model: SegmentationModel) -> bool:
 
 
 def fingerprint(model: SegmentationModel) -> str:
-    """Return a name for the model that no other centroids share."""
-    content = "\n".join(model.feature_names_in_).encode() + centroids(model).tobytes()
-    return hashlib.sha256(content).hexdigest()[:16]
+    """Return a name for the model that no other shares: its columns, scaling and centroids."""
+    digest = hashlib.sha256("\n".join(model.feature_names_in_).encode())
+    for name, step in model.named_steps.items():
+        learnt = (of for of in _LEARNT if of in vars(step))
+        digest.update(f"\n{name} {type(step).__name__}\n".encode())
+        for of in learnt:
+            digest.update(np.asarray(vars(step)[of], dtype=np.float64).tobytes())
+    return digest.hexdigest()[:16]

@@ -51,7 +51,7 @@ class SegmentScorer(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     version: str = Field(description="Version of the model that this is.")
-    model: str = Field(description="Fingerprint of its columns and centroids.")
+    model: str = Field(description="Fingerprint of its columns, scaling and centroids.")
     transform: Transform
     scaler: Scaler = Field(description="How center and scale were learnt.")
     features: tuple[ScoredFeature, ...] = Field(min_length=1)

@@ -14,10 +14,15 @@ from kedro.framework.hooks import hook_impl
 from kedro.io import CatalogProtocol
 
 from user_activity_trends.tracking import switch
+from user_activity_trends.tracking.figures import figures_of
 from user_activity_trends.tracking.versions import Versions
 
-CHANGES = frozenset({"promotion_report", "champion"})
+REPORT = "promotion_report"
+"""Dataset after which a new model is whole."""
+CHANGES = frozenset({REPORT, "champion"})
 """Datasets after which MLflow is behind: a new model is whole, or another one is in use."""
+PAGE = "report"
+"""Dataset before which all figures of the model in use were drawn."""
 
 
 def models_of(catalog: CatalogProtocol[Any, Any]) -> Versions:
@@ -65,13 +70,13 @@ class TrackingHooks:
         pipelines = run_params["pipeline_names"] or ["__default__"]
         if not switch.enabled(self._context, pipelines):
             return
-        from user_activity_trends.tracking.figures import figures_of
-
-        figures = figures_of(catalog, self._saved)
-        if figures or self._saved & CHANGES:
-            switch.mirror(
-                self._context,
-                self._open_store(catalog),
-                run=run_params["run_id"],
-                figures=figures,
-            )
+        if not self._saved & {*CHANGES, PAGE}:
+            return
+        judged = REPORT in self._saved
+        drawn = PAGE in self._saved
+        switch.mirror(
+            self._context,
+            self._open_store(catalog),
+            trained=catalog.load(REPORT)["candidate"] if judged else None,
+            figures=figures_of(catalog, self._saved) if drawn else None,
+        )

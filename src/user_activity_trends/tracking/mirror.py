@@ -98,7 +98,7 @@ class Mirror:
             version: Of a model; one that MLflow does not have gets none.
             drawn: Plotly figures by their name in the catalog.
         """
-        for run_id in self._runs(version) if drawn else []:
+        for run_id in self._runs(version):
             self._client.log_text(run_id, figures.page(drawn, version), "figures.html")
             for name, figure in drawn.items():
                 self._client.log_text(run_id, figure.to_json(), f"figures/{name}.json")

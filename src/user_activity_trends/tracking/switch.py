@@ -40,7 +40,7 @@ def mirror(
     context: Any,
     store: Versions,
     *,
-    run: str | None = None,
+    trained: str | None = None,
     figures: Mapping[str, Any] | None = None,
 ) -> list[str]:
     """Bring MLflow up to date with the catalog: versions that it lacks, then the aliases.
@@ -53,8 +53,8 @@ def mirror(
     Args:
         context: Kedro's context.
         store: The versions that the catalog holds.
-        run: The version that the calling run has made, if it has made one.
-        figures: Plotly figures of that version by name.
+        trained: The version that the calling run has made or judged, if it has.
+        figures: Plotly figures of the model in use by name.
 
     Returns:
         The versions that were logged.
@@ -70,15 +70,16 @@ def mirror(
     settings, chosen = server.read_settings(context), params(context)
     model = chosen.model_of(context.config_loader["parameters"]["recipe"])
     later = chosen.when_unreachable == "later"
-    own = [run] if run else []
+    own = [trained] if trained else []
     with server.quiet():
         try:
             from user_activity_trends.tracking.mirror import Mirror
 
             mirrored = Mirror(model, server.connect(settings, context))
             logged = mirrored.mirror_all(store, only=None if later else own)
-            for version in own:
-                mirrored.log_figures(version, figures or {})
+            champion = store.champion()
+            if champion is not None and figures:
+                mirrored.log_figures(champion.version, figures)
         except Exception as error:  # noqa: BLE001 (what servers, databases and networks raise)
             _warn(error, settings.server.mlflow_tracking_uri, later=later)
             return []

@@ -11,7 +11,7 @@ from user_activity_trends.lifecycle import judgement
 from user_activity_trends.lifecycle.champion import Champion, Reign
 from user_activity_trends.lifecycle.context import RunContext
 from user_activity_trends.lifecycle.predecessor import Predecessor
-from user_activity_trends.lifecycle.record import ModelRecord
+from user_activity_trends.lifecycle.record import ModelRecord, fingerprint_table
 from user_activity_trends.pipelines.promotion.params import PromotionParams
 from user_activity_trends.segmentation import model as models
 from user_activity_trends.segmentation.model import SegmentationModel
@@ -64,12 +64,13 @@ def compare_with_champion(  # noqa: PLR0913 (one argument an input)
         ``lifecycle.judgement.judge`` says.
 
     Raises:
-        ModelMismatchError: Model, identities, scorer and record are not of one run.
+        ModelMismatchError: Model, identities, scorer, record and sessions are not of one run.
     """
     record = ModelRecord.model_validate(model_record)
     scorer = SegmentScorer.model_validate(segment_scorer)
-    _check_kinship(segmentation_model, segment_identities, scorer, record, valid_sessions)
     trained = valid_sessions[SESSION_ID].isin(scaled_features[SESSION_ID])
+    _check_sessions(record, valid_sessions[trained])
+    _check_kinship(segmentation_model, segment_identities, scorer, record, valid_sessions)
     in_sample = bool(trained.all())
     judged = valid_sessions if in_sample else valid_sessions[~trained].reset_index(drop=True)
     refused = rejected_sessions["row"].nunique()
@@ -88,6 +89,19 @@ def compare_with_champion(  # noqa: PLR0913 (one argument an input)
     )
     told = holdout.in_words(promoting.evaluation_rows, len(judged), in_sample=in_sample)
     return {"evaluation": {"rows": len(judged), "in_sample": in_sample, "in_words": told}} | report
+
+
+def _check_sessions(record: ModelRecord, trained: pd.DataFrame) -> None:
+    """See that the gates will look at the sessions of this model, not of a later run."""
+    columns = list(record.data.columns)
+    if {*columns} <= {*trained} and fingerprint_table(trained[columns]) == record.data.sha256:
+        return
+    msg = (
+        f"valid_sessions and scaled_features are not those that model {record.version} was trained "
+        "on: another run has replaced them. The model in use stays; train again (kedro run "
+        "--pipelines training)"
+    )
+    raise ModelMismatchError(msg)
 
 
 def _check_kinship(

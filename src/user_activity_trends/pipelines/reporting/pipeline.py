@@ -114,6 +114,7 @@ def create_pipeline() -> Pipeline:
                     "cluster_choice": "choice_in_use",
                     "elbow_curve": "curve_in_use",
                     "champion": "champion",
+                    "session_segments": "session_segments",
                     "promotion_report": "promotion_report",
                     "segment_profiles": "segment_profiles",
                     "typical_sessions": "typical_sessions",

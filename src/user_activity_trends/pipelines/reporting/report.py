@@ -5,6 +5,7 @@ from typing import Any
 import pandas as pd
 
 from user_activity_trends.charts.figure import Figure
+from user_activity_trends.errors import ModelMismatchError
 from user_activity_trends.report import page
 from user_activity_trends.sessions.columns import ColumnsParams
 from user_activity_trends.sessions.periods import in_order
@@ -25,6 +26,7 @@ def build_report(  # noqa: PLR0913 (one argument an input)
     cluster_choice: dict[str, Any],
     elbow_curve: pd.DataFrame,
     champion: dict[str, Any],
+    session_segments: pd.DataFrame,
     promotion_report: dict[str, Any],
     segment_profiles: pd.DataFrame,
     typical_sessions: pd.DataFrame,
@@ -52,6 +54,7 @@ def build_report(  # noqa: PLR0913 (one argument an input)
         cluster_choice: How the number of segments was chosen, verdict and warnings.
         elbow_curve: The scores of each number of segments.
         champion: Which model is in use, since when and why.
+        session_segments: Which model has labelled the sessions.
         promotion_report: How the last model that was trained stood before the gates.
         segment_profiles: One row a segment.
         typical_sessions: The sessions nearest to each segment's centre.
@@ -65,7 +68,17 @@ def build_report(  # noqa: PLR0913 (one argument an input)
 
     Returns:
         The page as HTML; the same inputs give the same text.
+
+    Raises:
+        ModelMismatchError: The sessions were labelled by another model than that in use.
     """
+    labelled_by = session_segments["model_version"].iloc[0]
+    if labelled_by != champion["version"]:
+        msg = (
+            f"session_segments was written by model {labelled_by}, but {champion['version']} is in "
+            "use by now; label the sessions with it: kedro run --pipelines labelling,reporting"
+        )
+        raise ModelMismatchError(msg)
     charts = {
         "elbow_chart": elbow_chart,
         "stability_chart": stability_chart,
