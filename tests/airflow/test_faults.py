@@ -62,9 +62,9 @@ def _right(
     assert outputs.leftovers(stack.data) == []
     # One version, the same for all that has versions.
     found = list(outputs.versions(stack.data).values())
-    assert len(found) == 7
+    assert len(found) == 6
     assert len(found[0]) == 1
-    assert found == [found[0]] * 7
+    assert found == [found[0]] * 6
     champion = json.loads((stack.data / "06_models/champion.json").read_text(encoding="utf-8"))
     assert [one["version"] for one in champion["history"]] == found[0]
 

@@ -52,7 +52,6 @@ VERSIONED = {
         "segment_scorer.json",
         "model_record.json",
         "training_metrics.json",
-        "predecessor.json",
         "promotion_report.json",
     )
 }

@@ -60,6 +60,7 @@ def plant(  # noqa: PLR0913 (one argument a thing that can differ)
             "segment_name": np.array(names, dtype=object)[segment - 1],
             "distance": 0.1,
             "margin": 0.2,
+            "model_version": CHAMPION["version"],
         }
     )
     columns = ColumnsParams.model_validate(

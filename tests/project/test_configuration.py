@@ -99,7 +99,7 @@ DATASETS = {
     "model_record": ("06_models", JSON, "model_record.json", True),
     "promotion_report": ("06_models", REPORT, "promotion_report.json", True),
     "champion": ("06_models", CHAMPION, "champion.json", False),
-    "predecessor": ("06_models", JSON, "predecessor.json", True),
+    "predecessor": ("06_models", JSON, "predecessor.json", False),
     "segment_lineage": ("06_models", LINEAGE, "segment_lineage.json", False),
     "elbow_curve": ("06_models", CSV, "elbow_curve.csv", False),
     "cluster_evidence": ("06_models", JSON, "cluster_evidence.json", False),

@@ -312,7 +312,7 @@ def test_old_versions_are_removed_and_those_in_use_stay(run: Run, data_root: Pat
     newest = versions(data_root)[-1]
     assert versions(data_root) == [first, last, newest]
     assert state(data_root) == of(newest)
-    for name in ("segmentation_model", "segment_scorer", "promotion_report", "predecessor"):
+    for name in ("segmentation_model", "segment_scorer", "promotion_report"):
         folder = {"segmentation_model": "user_activity_trend_model.pkl"}.get(name, f"{name}.json")
         assert sorted(path.name for path in (data_root / "06_models" / folder).iterdir()) == [
             first,
@@ -361,7 +361,20 @@ def test_a_model_is_judged_on_no_other_sessions_than_its_own(
     rows.to_csv(data_root / "fewer.csv", index=False)
     run(pipeline="data_processing", sessions_file=str(data_root / "fewer.csv"))
 
-    with pytest.raises(ModelMismatchError, match=f"not those that model {trained[1]} was trained"):
+    with pytest.raises(ModelMismatchError, match=f"not what model {trained[1]} was trained with"):
+        run(pipeline="promotion")
+
+    assert (data_root / "06_models/champion.json").read_bytes() == before
+
+
+def test_a_model_is_judged_against_no_other_than_it_follows(
+    trained: list[str], data_root: Path, run: Run
+) -> None:
+    before = (data_root / "06_models/champion.json").read_bytes()
+    place = data_root / "06_models/predecessor.json"
+    place.write_text(json.dumps(read(place) | {"scorer": None}), encoding="utf-8")
+
+    with pytest.raises(ModelMismatchError, match=f"predecessor is not what model {trained[1]}"):
         run(pipeline="promotion")
 
     assert (data_root / "06_models/champion.json").read_bytes() == before
@@ -394,7 +407,11 @@ def test_an_environment_that_moves_models_says_so_once(
 
 
 def test_the_sample_gives_way_to_ones_own_sessions_and_never_the_other_way(
-    run: Run, data_root: Path, models: Callable[..., Result], real_sessions: Path
+    run: Run,
+    data_root: Path,
+    models: Callable[..., Result],
+    real_sessions: Path,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     quick = {"sweep": {"k_max": 4, "restarts": 2}, "stability": {"resamples": 0}}
     run(pipeline="training", env="base", clustering=quick)
@@ -416,7 +433,7 @@ def test_the_sample_gives_way_to_ones_own_sessions_and_never_the_other_way(
 
     back = models("rollback", "--env", "base")
     assert back.exit_code == 1
-    assert "the model of the embedded sample was in use" in back.output
+    assert "the model of the embedded sample was in use" in caplog.text
 
     run(pipeline="training", env="base", clustering=quick)
 

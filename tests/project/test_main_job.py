@@ -38,7 +38,6 @@ VERSIONED = {
     "segment_scorer",
     "model_record",
     "training_metrics",
-    "predecessor",
     "promotion_report",
     "new_session_segments",
 }

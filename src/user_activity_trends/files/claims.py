@@ -10,15 +10,13 @@ A claim is a small file in ``.claims`` beside the dataset's own file, read and
 written through the dataset's file system, so with its credentials.
 """
 
-import fcntl
 import json
-import os
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any
 
-from fsspec.implementations.local import LocalFileSystem
+from user_activity_trends.files.locks import locked
 
 FOLDER = ".claims"
 _IDENTITY = ("ino", "size", "mtime", "ETag", "etag", "LastModified", "generation", "last_modified")
@@ -53,20 +51,9 @@ class Claims:
         found = map(self._read, nodes)
         return [part["told"] for part in found if part.get("run_id") == run_id]
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Keep other tasks out while the file is read and replaced; on this machine only."""
-        if not isinstance(self._fs, LocalFileSystem):  # an object store
-            yield
-            return
-        folder = Path(self._file).parent
-        folder.mkdir(parents=True, exist_ok=True)
-        opened = os.open(folder, os.O_RDONLY)
-        try:
-            fcntl.flock(opened, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(opened)
+    def locked(self) -> AbstractContextManager[None]:
+        """Keep other tasks out while the file is read and replaced."""
+        return locked(self._fs, Path(self._file).parent)
 
     def _identity(self) -> dict[str, str]:
         with suppress(FileNotFoundError):

@@ -1,19 +1,16 @@
 """One small JSON file that several processes may want to change."""
 
-import fcntl
 import json
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import fsspec
-from fsspec.implementations.local import LocalFileSystem
 from kedro.io.core import get_protocol_and_path
 from pydantic import BaseModel
 
 from user_activity_trends.errors import ChampionError
+from user_activity_trends.files.locks import locked
 
 
 class SmallFile:
@@ -54,17 +51,6 @@ class SmallFile:
         with self.files.open(str(self.path), "w", encoding="utf-8") as file:
             file.write(content.model_dump_json(indent=2))
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Keep other processes out while it is read and replaced; on this machine only."""
-        if not isinstance(self.files, LocalFileSystem):  # an object store has no locks
-            yield
-            return
-        folder = Path(self.path.parent)
-        folder.mkdir(parents=True, exist_ok=True)
-        opened = os.open(folder, os.O_RDONLY)
-        try:
-            fcntl.flock(opened, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(opened)
+    def locked(self) -> AbstractContextManager[None]:
+        """Keep other processes out while it is read and replaced."""
+        return locked(self.files, Path(self.path.parent))

@@ -171,7 +171,7 @@ class ModelStore:
         removed = sorted({*removed, *left} - needed)
         for version in removed:
             # The record goes first: without it, the version is incomplete and no model.
-            for name in ("model_record", *MODEL, REPORT, "predecessor"):
+            for name in ("model_record", *MODEL, REPORT):
                 files, place = self._files(name)
                 with suppress(FileNotFoundError):
                     files.rm(str(place / version), recursive=True)

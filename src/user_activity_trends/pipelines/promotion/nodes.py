@@ -69,7 +69,8 @@ def compare_with_champion(  # noqa: PLR0913 (one argument an input)
     record = ModelRecord.model_validate(model_record)
     scorer = SegmentScorer.model_validate(segment_scorer)
     trained = valid_sessions[SESSION_ID].isin(scaled_features[SESSION_ID])
-    _check_sessions(record, valid_sessions[trained])
+    followed = Predecessor.model_validate(predecessor)
+    _check_run(record, followed, valid_sessions[trained])
     _check_kinship(segmentation_model, segment_identities, scorer, record, valid_sessions)
     in_sample = bool(trained.all())
     judged = valid_sessions if in_sample else valid_sessions[~trained].reset_index(drop=True)
@@ -77,7 +78,7 @@ def compare_with_champion(  # noqa: PLR0913 (one argument an input)
     report = judgement.judge(
         record,
         scorer,
-        Predecessor.model_validate(predecessor),
+        followed,
         judged,
         judged[columns.outcome].to_numpy(dtype=np.bool_) if columns.outcome else None,
         rejected=refused / (refused + len(valid_sessions)),
@@ -91,17 +92,21 @@ def compare_with_champion(  # noqa: PLR0913 (one argument an input)
     return {"evaluation": {"rows": len(judged), "in_sample": in_sample, "in_words": told}} | report
 
 
-def _check_sessions(record: ModelRecord, trained: pd.DataFrame) -> None:
-    """See that the gates will look at the sessions of this model, not of a later run."""
-    columns = list(record.data.columns)
-    if {*columns} <= {*trained} and fingerprint_table(trained[columns]) == record.data.sha256:
-        return
-    msg = (
-        f"valid_sessions and scaled_features are not those that model {record.version} was trained "
-        "on: another run has replaced them. The model in use stays; train again (kedro run "
-        "--pipelines training)"
-    )
-    raise ModelMismatchError(msg)
+def _check_run(record: ModelRecord, predecessor: Predecessor, trained: pd.DataFrame) -> None:
+    """See that what has no version is still of the run that trained this model."""
+    columns, based_on = list(record.data.columns), predecessor.scorer and predecessor.scorer.version
+    same = {*columns} <= {*trained} and fingerprint_table(trained[columns]) == record.data.sha256
+    for others, right in (
+        ("valid_sessions and scaled_features are", same),
+        ("predecessor is", based_on == record.based_on),
+    ):
+        if not right:
+            msg = (
+                f"{others} not what model {record.version} was trained with: another run has "
+                "replaced that. The model in use stays; train again (kedro run --pipelines "
+                "training)"
+            )
+            raise ModelMismatchError(msg)
 
 
 def _check_kinship(
