@@ -72,11 +72,14 @@ def settings() -> dict[str, Any]:
     return found
 
 
+def _file() -> Path:
+    return next(file for file in FILES if file.exists())
+
+
 @cache
 def sessions() -> Table:
     """Read the sessions, typed as the stage data_processing types them."""
-    file = next(file for file in FILES if file.exists())
-    table = pd.read_csv(file)
+    table = pd.read_csv(_file())
     table.insert(0, "session_id", np.arange(1, len(table) + 1))
     return table
 
@@ -111,12 +114,12 @@ class Life:
         known: dict[str, Any] = {
             "valid_sessions": table,
             "rejected_sessions": pd.DataFrame({"row": []}),
+            "data_quality": {"file": "sessions.csv"},
             "reigning_champion": self.reigning,
             "earlier_lineage": self.lineage.model_dump(mode="json"),
             "run_context": RunContext(
                 version=version,
                 started="2026-01-01T00:00:00+00:00",
-                sessions_file="sessions.csv",
                 parameters={},
                 packages={},
                 git=Git(revision=None, changed=None),
@@ -404,12 +407,13 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=100)
     seeds = parser.parse_args().seeds
     short = 0
+    print(f"sessions: {_file()}", flush=True)
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         for recipe in K:
             kept = list(pool.map(_job, [("ids", recipe, "", seed) for seed in range(10)]))
             worst, raw = min(one for one, _ in kept), [round(two, 3) for _, two in kept]
             short += worst < WANTED["ids"]
-            print(f"{recipe}: ids kept, worst of ten seeds {worst:.4f}; raw numbers {raw}")
+            print(f"{recipe}: ids kept, worst of ten seeds {worst:.4f}; raw {raw}", flush=True)
             for kind in BAD:
                 jobs = [("refused", recipe, kind, seed) for seed in range(seeds)]
                 found = list(pool.map(_job, jobs, chunksize=4))

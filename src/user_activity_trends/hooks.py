@@ -57,13 +57,11 @@ class RunHooks:
         """Remove what a run that died has left, and make sure that the inputs are there."""
         self._saved.clear()
         given = (run_params["runtime_params"] or {}).get("new_sessions_file")
-        self._score_the_sample_with_the_sample_only(catalog, given)
+        if "new_sessions" in pipeline.inputs() and not given:
+            own = self._is_about_own_sessions(catalog, trains="sessions" in pipeline.inputs())
+            self._leave_out_the_sample(catalog, own=own)
         self._started, self._seconds = {}, defaultdict(float)
-        sessions = catalog["sessions"]
-        catalog["run_context"].tell(
-            str(getattr(sessions, "file", None) or getattr(sessions, "_filepath", "")),
-            self._parameters,
-        )
+        catalog["run_context"].tell(self._parameters)
         if self._output_root is not None:
             for leftover in atomic.remove_leftovers(self._output_root):
                 logger.info("removed what an interrupted run has left: %s", leftover)
@@ -76,17 +74,19 @@ class RunHooks:
             self._refuse_new_sessions_early(catalog)
 
     @staticmethod
-    def _score_the_sample_with_the_sample_only(
-        catalog: CatalogProtocol[Any, Any], given: str | None
-    ) -> None:
+    def _is_about_own_sessions(catalog: CatalogProtocol[Any, Any], *, trains: bool) -> bool:
+        """Tell whether the model that scores is not that of the embedded sample."""
+        if trains:
+            return not locations.is_sample(getattr(catalog["sessions"], "file", None))
+        return catalog["champion"].exists() and not catalog.load("champion")["sample"]
+
+    @staticmethod
+    def _leave_out_the_sample(catalog: CatalogProtocol[Any, Any], *, own: bool) -> None:
         """Score nothing if there are no new sessions: the sample is not for one's own model."""
-        sessions, new = (
-            getattr(catalog[name], "file", None) or "" for name in ("sessions", "new_sessions")
-        )
-        if given or not new.endswith(locations.SAMPLE_NEW_SESSIONS):
-            return
-        of_ones_own = not sessions.endswith(locations.SAMPLE_SESSIONS)
-        if of_ones_own or not catalog["new_sessions"].exists():
+        new = getattr(catalog["new_sessions"], "file", None) or ""
+        if new.endswith(locations.SAMPLE_NEW_SESSIONS) and (
+            own or not catalog["new_sessions"].exists()
+        ):
             catalog["new_sessions"].leave_out()
 
     @staticmethod

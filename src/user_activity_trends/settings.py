@@ -21,7 +21,7 @@ atomic.install()
 logs.install()
 
 SESSION_CLASS = RunSession
-# Of those that come last, the last one does: what is removed has been mirrored.
+# The last of those that come last: what is removed was mirrored, if MLflow has answered.
 HOOKS = (RunHooks(), TrackingHooks(), RetentionHooks())
 # It would ask MLflow's server before and while nodes run; tracking/hooks.py says more.
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow",)

@@ -67,8 +67,11 @@ def collect(
     if known:
         choice = catalog.load(known[0])
         found["clusters"] = {"k": choice["k"], "verdict": choice["verdict"]}
-    if "promotion_report" in produced:
-        found["model"] = catalog.load("promotion_report")["in_words"]
+    if {"promotion_report", "champion"} <= {*produced}:
+        told = catalog.load("promotion_report")
+        in_use = catalog.load("champion")["version"]
+        stands = "It is in use." if in_use == told["candidate"] else f"{in_use} stays in use."
+        found["model"] = f"{told['in_words']} {stands}"
     if "segment_profiles" in produced:
         profiles = catalog.load("segment_profiles")
         shown = [name for name in _SEGMENT if name in profiles]

@@ -3,7 +3,6 @@
 import os
 import sys
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import click
 from kedro.framework.session import KedroSession
@@ -11,6 +10,7 @@ from kedro.framework.startup import bootstrap_project
 
 from user_activity_trends.cli import readable
 from user_activity_trends.tracking import server
+from user_activity_trends.tracking.addresses import without_secrets
 
 
 def main() -> None:
@@ -22,8 +22,7 @@ def main() -> None:
         settings = server.read_settings(session.load_context())
     address = settings.server.mlflow_tracking_uri
     if address.startswith(("http://", "https://")):
-        parts = urlsplit(address)
-        shown = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+        shown = without_secrets(address, address)
         click.echo(f"the tracking server has the user interface: {shown}")
         return
     where, port = settings.ui.host, settings.ui.port

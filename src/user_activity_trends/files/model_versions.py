@@ -414,7 +414,6 @@ class RunContextDataset(AbstractDataset[None, RunContext]):
         """Take what Kedro says."""
         self._run_version = str(version.save)
         self._started = now()  # a catalog is made when its run begins
-        self._sessions = ""
         self._parameters: dict[str, Any] = {}
         self._context: RunContext | None = None
         self.metadata = metadata
@@ -423,13 +422,13 @@ class RunContextDataset(AbstractDataset[None, RunContext]):
         """Look at the surroundings, once a run."""
         if self._context is None:
             self._context = read_context(
-                self._run_version, self._started, self._sessions, self._parameters, Path.cwd()
+                self._run_version, self._started, self._parameters, Path.cwd()
             )
         return self._context
 
-    def tell(self, sessions: str, parameters: dict[str, Any]) -> None:
-        """Take what only a run knows: its sessions, after all environments, and its parameters."""
-        self._sessions, self._parameters = sessions, parameters
+    def tell(self, parameters: dict[str, Any]) -> None:
+        """Take what only a run knows: its parameters."""
+        self._parameters = parameters
 
     def save(self, data: None) -> None:
         """Refuse: it is what it is."""

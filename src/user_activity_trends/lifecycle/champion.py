@@ -22,6 +22,8 @@ class Reign(BaseModel):
     """Time in UTC, as ISO 8601."""
     how: How
     why: str
+    sample: bool = False
+    """Whether the model was trained on the embedded sample, which is nobody's own data."""
 
 
 class Champion(BaseModel):
@@ -34,6 +36,7 @@ class Champion(BaseModel):
     since: str
     how: How
     why: str
+    sample: bool = False
     history: tuple[Reign, ...]
     """All that were in use, the oldest first; the last is the model in use."""
 
@@ -67,6 +70,11 @@ class Champion(BaseModel):
         if not history:
             return None
         return Champion(**history[-1].model_dump(), history=tuple(history))
+
+    @property
+    def had_own_sessions(self) -> bool:
+        """Tell whether a model of one's own sessions has ever been in use."""
+        return not all(one.sample for one in self.history)
 
     def rollback_target(self) -> str | None:
         """Return the version that a rollback goes to; None if nothing was in use before.

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from kedro.framework.startup import ProjectMetadata
+from kedro.pipeline import Pipeline
 
+from user_activity_trends.errors import ChampionError
 from user_activity_trends.tracking.switch import mirror
 
 if TYPE_CHECKING:
     from kedro.framework.session import KedroSession
+    from kedro.io import CatalogProtocol
 
     from user_activity_trends.lifecycle.champion import Champion
     from user_activity_trends.lifecycle.store import ModelStore
@@ -112,9 +115,12 @@ def promote_model(  # noqa: PLR0913, PLR0917 (one argument an option)
     from user_activity_trends.lifecycle.judgement import failed_gates
 
     with _opened(metadata, env, recipe) as (session, store):
-        store.record(version)  # that it exists comes before what its gates said
+        record = store.record(version)  # that it exists comes before what its gates said
         report = store.report(version)
         refused = ["it never stood before the gates"] if report is None else failed_gates(report)
+        before = _champion_or_none(store)
+        if record.data.sample and before is not None and not before.sample:
+            refused = [*refused, "it was trained on the embedded sample"]
         if refused and not force:
             msg = (
                 f"{version} was refused by {', '.join(refused)}; see kedro models show {version}, "
@@ -150,10 +156,19 @@ def roll_back(
     _follow(metadata, champion, env, recipe, labels=labels)
 
 
+def _lacks(catalog: "CatalogProtocol[Any, Any]") -> list[str]:
+    """Name what labels and report need of an earlier run and does not exist."""
+    from kedro.framework.project import pipelines
+
+    chain = sum((pipelines[name] for name in AFTERWARDS), start=Pipeline([]))
+    free = chain.inputs() - {"champion", "model_in_use"}  # these are what is changed
+    return sorted(one for one in free if not one.startswith("params:") and not catalog.exists(one))
+
+
 def _must_label(session: "KedroSession", scorer: "SegmentScorer", *, labels: bool) -> None:
     """See that labels can follow, before anything is changed."""
     catalog = session.load_context().catalog
-    if not labels or not catalog.exists("valid_sessions"):
+    if not labels or _lacks(catalog):
         return
     lacking = scorer.lacking(catalog.load("valid_sessions"))
     if lacking:
@@ -177,16 +192,31 @@ def _follow(
     logger.info("%s is in use now", champion.version)
     with _opened(metadata, env, recipe) as (session, store):
         context = session.load_context()
-        if not labels or not context.catalog.exists("valid_sessions"):
+        lacks = _lacks(context.catalog)
+        if not labels or lacks:
             again = f"kedro run --pipelines {','.join(AFTERWARDS)}"
             again += f" --env {env}" * bool(env) + f" --params recipe={recipe}" * bool(recipe)
+            if lacks:
+                again = f"a run of your sessions, since there is no {', '.join(lacks)}"
             click.echo(f"Labels and report are as they were; they follow with: {again}")
             mirror(context, store)
             return
     from kedro.runner import SequentialRunner
 
-    with _opened(metadata, env, recipe) as (session, _):
-        session.run(pipeline_names=list(AFTERWARDS), runner=SequentialRunner())
+    with _opened(metadata, env, recipe) as (session, store):
+        try:
+            session.run(pipeline_names=list(AFTERWARDS), runner=SequentialRunner())
+        except Exception:
+            mirror(session.load_context(), store)  # which a run does at its end
+            raise
+
+
+def _champion_or_none(store: "ModelStore") -> "Champion | None":
+    """Return which model is in use; a damaged file, which a promotion mends, names none."""
+    try:
+        return store.champion()
+    except ChampionError:
+        return None
 
 
 def _in_use(store: "ModelStore") -> str:

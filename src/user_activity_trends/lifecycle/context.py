@@ -28,8 +28,6 @@ class RunContext(BaseModel):
     """Version of everything that the run writes."""
     started: str
     """Time in UTC, as ISO 8601."""
-    sessions_file: str
-    """Where the sessions come from."""
     parameters: dict[str, Any]
     """All parameters of the run, typed; empty where no run has told them."""
     packages: dict[str, str]
@@ -37,21 +35,19 @@ class RunContext(BaseModel):
 
 
 def read_context(
-    run_version: str, started: str, sessions_file: str, parameters: dict[str, Any], project: Path
+    run_version: str, started: str, parameters: dict[str, Any], project: Path
 ) -> RunContext:
     """Look at the surroundings.
 
     Args:
         run_version: Version of everything that the run writes.
         started: Time in UTC, as ISO 8601.
-        sessions_file: Where the sessions come from.
         parameters: All parameters of the run.
         project: Folder of the code.
     """
     return RunContext(
         version=run_version,
         started=started,
-        sessions_file=sessions_file,
         parameters=parameters,
         packages=_packages(),
         git=read_git(project),

@@ -128,17 +128,17 @@ def _of_one_kind(
 
 
 def _in_words(record: ModelRecord, predecessor: Predecessor, judged: Sequence[Gate]) -> str:
-    champion, refused = predecessor.champion, gates.failed(judged)
+    """Say what the gates say; which model is in use now or later, ``champion`` says."""
+    refused = gates.failed(judged)
     if refused:
         told = "; ".join(f"{one.gate}: {one.in_words}" for one in refused)
-        stays = f"{champion.version} stays in use" if champion else "there is no model in use"
-        return f"Model {record.version} was refused by {told}. {stays[0].upper()}{stays[1:]}."
+        return f"Model {record.version} was refused by {told}."
     asked = sum(one.figure is not None for one in judged)
     if predecessor.scorer is None:
-        first = "the first model" if champion is None else "the first of sessions of your own"
-        return f"Model {record.version}, {first}, passed all {asked} gates and is in use."
+        kind = "model" if predecessor.champion is None else "of sessions of your own"
+        return f"Model {record.version}, the first {kind}, passed all {asked} gates."
     return (
-        f"Model {record.version} passed all {asked} gates and is in use in the place of "
+        f"Model {record.version} passed all {asked} gates, compared with "
         f"{predecessor.scorer.version}."
     )
 

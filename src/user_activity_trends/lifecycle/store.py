@@ -87,6 +87,11 @@ class ModelStore:
         """Return a version as numbers."""
         return parsed(SegmentScorer, "segment_scorer", self.load("segment_scorer", version))
 
+    def identities(self, version: str) -> SegmentIdentities:
+        """Return what a version's clusters are called."""
+        found = self.load("segment_identities", version)
+        return parsed(SegmentIdentities, "segment_identities", found)
+
     def report(self, version: str) -> dict[str, Any] | None:
         """Return how a version stood before the gates; None if it never did."""
         if not self._has(REPORT, version):
@@ -103,20 +108,29 @@ class ModelStore:
             why: For people.
 
         Returns:
-            What ``champion`` says now.
+            What ``champion`` says now; what it said before, if that names the version.
 
         Raises:
             InputFileError: There is no such version, or a part of it is missing.
             ModelMismatchError: Its parts belong to different models.
             ChampionError: The champion has changed while this was going on.
         """
-        reign = Reign(version=version, model=self._check(version), since=now(), how=how, why=why)
+        reign = Reign(
+            version=version,
+            model=self._check(version),
+            since=now(),
+            how=how,
+            why=why,
+            sample=self.record(version).data.sample,
+        )
         try:
             old = self.champion()
         except ChampionError:
             new = Champion.first(reign)
             self._champion.replace_damaged(new.model_dump(mode="json"))
             return new
+        if old is not None and old.version == version:
+            return old
         new = Champion.first(reign) if old is None else old.succeeded_by(reign)
         self._champion_saved(new)
         return new
@@ -138,11 +152,12 @@ class ModelStore:
                 "to; kedro models list shows what there is, kedro models promote VERSION chooses"
             )
             raise ChampionError(msg)
-        if self._is_of_the_sample(target) and not self._is_of_the_sample(champion.version):
+        of_the_sample = {one.version: one.sample for one in champion.history}
+        if of_the_sample[target] and not champion.sample:
             msg = (
                 f"before {champion.version} the model of the embedded sample was in use, which is "
                 f"not for sessions of your own; if you want it all the same: kedro models promote "
-                f"{target}"
+                f"{target} --force"
             )
             raise ChampionError(msg)
         return target
@@ -155,7 +170,7 @@ class ModelStore:
         """Remove old versions, and what runs that were interrupted have left.
 
         The champion stays, and so does the one that a rollback would go back to. What
-        is incomplete stays for a day: its run may be going on.
+        is incomplete or was never judged stays for a day: its run may be going on.
 
         Args:
             newest: Versions to keep besides those, the newest.
@@ -166,9 +181,11 @@ class ModelStore:
         champion = self.champion()
         needed = set(in_order(champion.history)[-2:]) if champion else set()
         others = [one for one in self.versions() if one not in needed]
-        removed = others[: max(len(others) - newest, 0)]
-        left = [one for one in self.incomplete() if one < _abandoned_before()]
-        removed = sorted({*removed, *left} - needed)
+        oldest = others[: max(len(others) - newest, 0)]
+        ended = _abandoned_before()
+        done = [one for one in oldest if one < ended or self._has(REPORT, one)]
+        left = [one for one in self.incomplete() if one < ended]
+        removed = sorted({*done, *left} - needed)
         for version in removed:
             # The record goes first: without it, the version is incomplete and no model.
             for name in ("model_record", *MODEL, REPORT):
@@ -176,13 +193,6 @@ class ModelStore:
                 with suppress(FileNotFoundError):
                     files.rm(str(place / version), recursive=True)
         return removed
-
-    def _is_of_the_sample(self, version: str) -> bool:
-        """Tell whether a version was trained on it; one that says nothing was not."""
-        try:
-            return self.record(version).data.sample
-        except (InputFileError, ModelMismatchError, DatasetError):
-            return False
 
     @property
     def _champion(self) -> ChampionDataset:

@@ -84,12 +84,12 @@ def model(store: ModelStore, version: str) -> list[Any]:
     ):
         _row(facts, name, str(value))
     segments = _table(("segment", "name", "colour", "origin"))
-    lineage = {one["segment"]: one for one in store.load("segment_identities", version)["segments"]}
+    lineage = {one.segment: one for one in store.identities(version).segments}
     for one in scorer.segments:
         known = lineage[one.segment]
-        origin = known["origin"]
-        if known["came_from"] and known["came_from"] != [one.segment]:
-            origin += f" from {', '.join(map(str, known['came_from']))}"
+        origin: str = known.origin
+        if known.came_from and known.came_from != (one.segment,):
+            origin += f" from {', '.join(map(str, known.came_from))}"
         _row(segments, str(one.segment), one.segment_name, one.colour, origin)
     return [facts, segments, *_gates(report), *_reigns(store, version)]
 

@@ -1,12 +1,18 @@
 """The mirror itself: one MLflow run and one registered version for each model version."""
 
 import json
+import logging
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from kedro.io import DatasetError
+
+from user_activity_trends.errors import UserActivityTrendsError
 from user_activity_trends.tracking import content, figures
 from user_activity_trends.tracking.example import centroids_in_own_units
 from user_activity_trends.tracking.versions import Versions
+
+logger = logging.getLogger(__name__)
 
 VERSION_TAG = "model_version"
 """Tag by which a version is found in MLflow, on its run and in the registry."""
@@ -52,14 +58,22 @@ class Mirror:
         missing = [one for one in complete if one not in known]
         if only is not None:
             missing = [one for one in missing if one in only]
+        logged = []
         for version in missing:
-            self.mirror_version(store, version)
-        if known or missing:
+            try:
+                self.mirror_version(store, version)
+            except (UserActivityTrendsError, DatasetError) as error:
+                logger.warning(
+                    "MLflow does not get model %s, which is unreadable: %s", version, error
+                )
+            else:
+                logged.append(version)
+        if known or logged:
             champion = store.champion()
             newest = complete[-1] if complete else None
             in_use = champion.version if champion else None
             self.set_aliases(in_use, newest if newest != in_use else None)
-        return missing
+        return logged
 
     def mirror_version(self, store: Versions, version: str) -> None:
         """Log one version, and register it; never twice.

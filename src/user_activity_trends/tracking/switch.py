@@ -4,8 +4,8 @@ import importlib.util
 import logging
 from collections.abc import Collection, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
+from user_activity_trends.tracking.addresses import without_secrets
 from user_activity_trends.tracking.params import TrackingParams
 from user_activity_trends.tracking.versions import Versions
 
@@ -89,17 +89,13 @@ def mirror(
 
 
 def _warn(error: Exception, address: str, *, later: bool) -> None:
-    parts = urlsplit(address)
     reason = str(error).strip().partition("\n")[0] or "no reason given"
-    if parts.password:
-        reason = reason.replace(parts.password, "***")
-    where = parts.netloc.rpartition("@")[2] or address
     logger.warning(
         "MLflow (%s) could not be brought up to date (%s: %s). Everything is in the catalog; what "
         "MLflow lacks, %s (tracking.when_unreachable is %s)",
-        where,
+        without_secrets(address, address),
         type(error).__name__,
-        reason,
+        without_secrets(reason, address),
         "the next training run adds" if later else "it will not get",
         "later" if later else "never",
     )

@@ -35,20 +35,20 @@ logger = logging.getLogger(__name__)
 
 def find_predecessor(
     reigning_champion: ReigningChampion,
-    run_context: RunContext,
+    data_quality: dict[str, Any],
     feature_scaler: dict[str, Any],  # noqa: ARG001 (Kedro orders nodes by their inputs only)
 ) -> dict[str, Any]:
     """Read which model is in use, once for the whole run.
 
     Args:
         reigning_champion: The model in use.
-        run_context: Names the file of the sessions.
+        data_quality: Names the file of the sessions.
         feature_scaler: Not used: a run whose sessions are refused writes nothing of a model.
 
     Returns:
         ``predecessor``; see ``lifecycle.predecessor.Predecessor``.
     """
-    sample = is_sample(run_context.sessions_file)
+    sample = is_sample(data_quality["file"])
     return follow(reigning_champion, sample=sample).model_dump(mode="json")
 
 
@@ -253,7 +253,8 @@ def align_segments(  # noqa: PLR0913, PLR0917 (one argument an input)
     clusters = models.nearest(_matrix(scaled_features), centers).cluster
     known = Predecessor.model_validate(predecessor)
     lineage = alignment.Lineage()  # what was never in use, or of the sample, has taken no ids
-    if known.scorer is not None:
+    own = known.champion is not None and known.champion.had_own_sessions
+    if known.scorer is not None or own:
         lineage = alignment.Lineage.model_validate(earlier_lineage).without(run_context.version)
     identities, step = identities_of(
         naming.NamedClusters.model_validate(named_clusters),
@@ -339,6 +340,7 @@ def record_model(  # noqa: PLR0913 (one argument an input)
     scaled_features: pd.DataFrame,
     session_features: pd.DataFrame,
     feature_scaler: dict[str, Any],
+    data_quality: dict[str, Any],
     recipe: str,
     run_context: RunContext,
 ) -> dict[str, Any]:
@@ -353,8 +355,9 @@ def record_model(  # noqa: PLR0913 (one argument an input)
         scaled_features: The sessions that it was trained on, scaled.
         session_features: All sessions' features, in their own units.
         feature_scaler: The columns and their scaling.
+        data_quality: Names the file of the sessions.
         recipe: Name of the recipe.
-        run_context: Version, time, file, parameters, packages, code.
+        run_context: Version, time, parameters, packages, code.
 
     Returns:
         ``model_record``; see ``lifecycle.record.ModelRecord``.
@@ -369,8 +372,8 @@ def record_model(  # noqa: PLR0913 (one argument an input)
         based_on=segment_identities["based_on"],
         continued=models.is_continued(segmentation_model),
         data=DataFingerprint(
-            file=run_context.sessions_file,
-            sample=is_sample(run_context.sessions_file),
+            file=data_quality["file"],
+            sample=is_sample(data_quality["file"]),
             rows=len(trained),
             columns=tuple(scaler.columns),
             sha256=fingerprint_table(trained[scaler.columns]),

@@ -16,7 +16,7 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 nodes.find_predecessor,
-                inputs=["reigning_champion", "run_context", "feature_scaler"],
+                inputs=["reigning_champion", "data_quality", "feature_scaler"],
                 outputs="predecessor",
                 name="find_predecessor",
             ),
@@ -106,6 +106,7 @@ def create_pipeline() -> Pipeline:
                     "cluster_choice": "cluster_choice",
                     "elbow_curve": "elbow_curve",
                     "session_features": "session_features",
+                    "data_quality": "data_quality",
                     "recipe": "params:recipe",
                 },
                 outputs="model_record",

@@ -7,9 +7,8 @@ import numpy as np
 import pandas as pd
 
 from user_activity_trends.errors import ModelMismatchError, PromotionRefusedError
-from user_activity_trends.lifecycle import judgement
+from user_activity_trends.lifecycle import context, judgement
 from user_activity_trends.lifecycle.champion import Champion, Reign
-from user_activity_trends.lifecycle.context import RunContext
 from user_activity_trends.lifecycle.predecessor import Predecessor
 from user_activity_trends.lifecycle.record import ModelRecord, fingerprint_table
 from user_activity_trends.pipelines.promotion.params import PromotionParams
@@ -152,10 +151,7 @@ def _check_kinship(
 
 
 def promote_model(
-    promotion_report: dict[str, Any],
-    model_record: dict[str, Any],
-    predecessor: dict[str, Any],
-    run_context: RunContext,
+    promotion_report: dict[str, Any], model_record: dict[str, Any], predecessor: dict[str, Any]
 ) -> dict[str, Any]:
     """Put the new model in use if it has passed all gates.
 
@@ -163,7 +159,6 @@ def promote_model(
         promotion_report: What the gates say.
         model_record: The new model.
         predecessor: The model in use when the new one was trained.
-        run_context: The time.
 
     Returns:
         ``champion``: as it was, if the model was refused.
@@ -177,21 +172,22 @@ def promote_model(
     if promotion_report["decision"] == "refused":
         if champion is None or followed.scorer is None:
             msg = (
-                f"{promotion_report['in_words']} So nothing is labelled or scored. The gates are "
-                "promotion.gates in parameters_promotion.yml; see promotion_report, or put the "
-                f"model in use all the same: kedro models promote {promotion_report['candidate']} "
-                "--force"
+                f"{promotion_report['in_words']} There is no other to go on with, so nothing is "
+                "labelled or scored. The gates are promotion.gates in parameters_promotion.yml; "
+                "see promotion_report, or put the model in use all the same: kedro models promote "
+                f"{promotion_report['candidate']} --force"
             )
             raise PromotionRefusedError(msg)
-        logger.warning("%s", promotion_report["in_words"])
+        logger.warning("%s %s stays in use", promotion_report["in_words"], champion.version)
         return champion.model_dump(mode="json")
     logger.info("%s", promotion_report["in_words"])
     reign = Reign(
         version=model_record["version"],
         model=model_record["model"],
-        since=run_context.started,
+        since=context.now(),
         how="promoted",
         why=promotion_report["in_words"],
+        sample=model_record["data"]["sample"],
     )
     new = Champion.first(reign) if champion is None else champion.succeeded_by(reign)
     return new.model_dump(mode="json")

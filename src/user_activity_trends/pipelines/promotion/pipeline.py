@@ -31,7 +31,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 nodes.promote_model,
-                inputs=["promotion_report", "model_record", "predecessor", "run_context"],
+                inputs=["promotion_report", "model_record", "predecessor"],
                 outputs="champion",
                 name="promote_model",
             ),

@@ -1,0 +1,172 @@
+"""Files of a model that do not belong together, or cannot be read, never come into use."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner, Result
+from kedro.framework.startup import bootstrap_project
+from kedro.io import DatasetError
+
+from user_activity_trends.cli import cause_of, cli
+from user_activity_trends.errors import ModelMismatchError
+
+Run = Callable[..., None]
+PARTS = ("segment_identities", "segment_scorer", "model_record")
+
+
+def read(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def place(root: Path, name: str) -> Path:
+    """Return the file of the one version that there is."""
+    (found,) = (root / f"06_models/{name}.json").glob(f"*/{name}.json")
+    return found
+
+
+def change(root: Path, name: str, **values: Any) -> None:
+    file = place(root, name)
+    file.write_text(json.dumps(read(file) | values), encoding="utf-8")
+
+
+@pytest.fixture
+def models(in_project: Path, after_a_run: Path) -> Callable[..., Result]:
+    """Run a command of ``kedro models`` in this process, after one run."""
+    assert after_a_run
+
+    def invoke(*arguments: str) -> Result:
+        command, *others = arguments
+        return CliRunner().invoke(
+            cli, ["models", command, "--env", "test", *others], obj=bootstrap_project(in_project)
+        )
+
+    return invoke
+
+
+@pytest.fixture
+def champion(after_a_run: Path) -> Path:
+    return after_a_run / "06_models/champion.json"
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_gates_are_asked_of_no_mixture(
+    name: str, run: Run, after_a_run: Path, champion: Path
+) -> None:
+    before = champion.read_bytes()
+    change(after_a_run, name, model="0123456789abcdef")
+
+    with pytest.raises(ModelMismatchError, match=f"{name} belongs to model 0123456789abcdef"):
+        run(pipeline="promotion")
+
+    assert champion.read_bytes() == before
+
+
+def test_gates_are_asked_of_no_scorer_of_another_version(
+    run: Run, after_a_run: Path, champion: Path
+) -> None:
+    before = champion.read_bytes()
+    change(after_a_run, "segment_scorer", version="2020-01-01T00.00.00.000Z")
+
+    with pytest.raises(ModelMismatchError, match=r"segment_scorer is of version 2020-01-01T"):
+        run(pipeline="promotion")
+
+    assert champion.read_bytes() == before
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_nothing_is_labelled_by_a_mixture(name: str, run: Run, after_a_run: Path) -> None:
+    labels = after_a_run / "07_model_output/session_segments.parquet"
+    before = labels.read_bytes()
+    change(after_a_run, name, model="0123456789abcdef")
+
+    if name == "segment_scorer":  # it is for others; the project labels with the pickle
+        run(pipeline="labelling")
+        return
+    with pytest.raises(DatasetError) as refused:
+        run(pipeline="labelling")
+
+    cause = cause_of(refused.value)
+    assert isinstance(cause, ModelMismatchError)
+    assert f"{name} of version " in str(cause)
+    assert "belongs to model 0123456789abcdef, but champion names " in str(cause)
+    assert labels.read_bytes() == before
+
+
+@pytest.mark.parametrize("name", PARTS)
+@pytest.mark.parametrize("command", ["promote", "show"])
+def test_a_damaged_part_is_named_and_the_model_in_use_stays(  # noqa: PLR0913, PLR0917 (fixtures)
+    command: str,
+    name: str,
+    models: Callable[..., Result],
+    after_a_run: Path,
+    champion: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    before = champion.read_bytes()
+    version = read(champion)["version"]
+    place(after_a_run, name).write_text("{}", encoding="utf-8")
+
+    done = models(command, version, *(["--force"] if command == "promote" else []))
+
+    assert done.exit_code == 1
+    assert f"{name} is damaged" in caplog.text
+    assert champion.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "told"),
+    [
+        *((name, {"model": "0123456789abcdef"}, f"{name} of version") for name in PARTS),
+        ("segment_scorer", {"version": "2020-01-01T00.00.00.000Z"}, "is not that of its"),
+        ("segment_scorer", {"segments": None}, "is not that of its"),
+    ],
+)
+def test_a_mixture_is_not_promoted_by_hand(  # noqa: PLR0913, PLR0917 (fixtures)
+    name: str,
+    values: dict[str, Any],
+    told: str,
+    models: Callable[..., Result],
+    after_a_run: Path,
+    champion: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    before = champion.read_bytes()
+    if "segments" in values:
+        first, *others = read(place(after_a_run, name))["segments"]
+        moved = [number + 0.5 for number in first["centroid"]]
+        values = {"segments": [first | {"centroid": moved}, *others]}
+    change(after_a_run, name, **values)
+
+    done = models("promote", read(champion)["version"], "--force", "--no-labels")
+
+    assert done.exit_code == 1
+    assert told in caplog.text
+    assert champion.read_bytes() == before
+
+
+def test_models_that_are_not_alike_are_compared_as_far_as_possible(
+    run: Run, after_a_run: Path, models: Callable[..., Result], champion: Path
+) -> None:
+    first = read(champion)["version"]
+    columns = {"base": {"columns": ["BounceRates", "ExitRates"]}}
+    run(pipeline="training", recipes=columns, promotion={"allow_new_segments": True})
+    (second,) = {path.name for path in (after_a_run / "06_models/model_record.json").iterdir()} - {
+        first
+    }
+
+    told = models("compare", first, second).output
+
+    assert "recipes.base.columns" in told
+    assert "promotion.allow_new_segments False True" in " ".join(told.split())
+    sessions = after_a_run / "03_primary/valid_sessions.parquet"
+    pd.read_parquet(sessions).drop(columns="ExitRates").to_parquet(sessions)
+    lacking = models("compare", first, second).output
+    assert "Not compared on the sessions of the last run: they lack " in lacking
+    assert "ExitRates" in lacking
+    sessions.unlink()
+    none = models("compare", first, second).output
+    assert "Not compared on the sessions of the last run: there are none." in none
