@@ -443,15 +443,11 @@ def test_a_report_is_kept_with_the_model_that_it_is_about(tmp_path: Path) -> Non
 def test_a_run_knows_the_version_that_it_writes() -> None:
     dataset = RunContextDataset(version=Version(None, A))
 
-    dataset.tell("in.csv", {"recipe": "log"})
+    dataset.tell({"recipe": "log"})
 
     found = dataset.load()
 
-    assert (found.version, found.sessions_file, found.parameters) == (
-        A,
-        "in.csv",
-        {"recipe": "log"},
-    )
+    assert (found.version, found.parameters) == (A, {"recipe": "log"})
     assert dataset.exists()
 
 

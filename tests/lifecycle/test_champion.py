@@ -54,6 +54,16 @@ def test_the_file_says_the_last_and_remembers_all() -> None:
     assert read_champion(found.model_dump(mode="json")) == found
 
 
+def test_it_is_known_whether_ones_own_sessions_ever_were_in_use() -> None:
+    sample, own = (reign(name).model_copy(update={"sample": name == "s"}) for name in "so")
+    first = Champion.first(sample)
+
+    assert (first.sample, first.had_own_sessions) == (True, False)
+    assert first.succeeded_by(own).had_own_sessions
+    again = first.succeeded_by(own).succeeded_by(sample)
+    assert (again.sample, again.had_own_sessions) == (True, True)
+
+
 @pytest.mark.parametrize("content", [None, [], {}, {"version": "a"}, "a"])
 def test_a_damaged_file_is_told_with_the_way_out(content: Any) -> None:
     with pytest.raises(ChampionError, match=r"damaged.*kedro models promote VERSION"):

@@ -61,9 +61,9 @@ def test_without_git_the_revision_is_not_known(
 
 
 def test_packages_and_version_are_named(tmp_path: Path) -> None:
-    found = read_context("2026-01-31T05.00.00.000Z", now(), "in.csv", {"recipe": "log"}, tmp_path)
+    found = read_context("2026-01-31T05.00.00.000Z", now(), {"recipe": "log"}, tmp_path)
 
-    assert (found.sessions_file, found.parameters) == ("in.csv", {"recipe": "log"})
+    assert found.parameters == {"recipe": "log"}
     assert found.version == "2026-01-31T05.00.00.000Z"
     assert found.packages["scikit-learn"] == version("scikit-learn")
     assert found.packages["user_activity_trends"] == "0.1.0"

@@ -55,7 +55,7 @@ def record(
     )
 
 
-def champion(model: str, version: str = VERSION) -> Champion:
+def champion(model: str, version: str = VERSION, *, sample: bool = False) -> Champion:
     """Return what names a model as the first one in use."""
     return Champion.first(
         Reign(
@@ -64,6 +64,7 @@ def champion(model: str, version: str = VERSION) -> Champion:
             since="2026-01-31T05:00:10+00:00",
             how="promoted",
             why="It passed all gates.",
+            sample=sample,
         )
     )
 

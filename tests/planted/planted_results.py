@@ -123,7 +123,7 @@ def promotion(segments: int, sessions: int) -> dict[str, Any]:
         "candidate": CHAMPION["version"],
         "champion": "2026-01-30T05.00.00.000Z",
         "decision": "promoted",
-        "in_words": f"Model {CHAMPION['version']} passed all 2 gates and is in use.",
+        "in_words": f"Model {CHAMPION['version']} passed all 2 gates.",
         "gates": [
             {"gate": name, "figure": figure, "limit": limit, "passed": passed, "in_words": "so"}
             for name, figure, limit, passed in gates

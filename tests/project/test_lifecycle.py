@@ -148,6 +148,7 @@ def test_a_refused_model_leaves_the_one_in_use_and_may_be_promoted_by_hand(
     assert "adjusted_rand" in missed
     page = (data_root / "08_reporting/report.html").read_text(encoding="utf-8")
     assert f"Model {third} was refused by" in page
+    assert "stays in use" not in page.partition("The last training:")[2][:2_000]
     assert len(pd.read_csv(data_root / "07_model_output/segment_profiles.csv")) == 3
 
     refused = models("promote", third)

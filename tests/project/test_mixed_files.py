@@ -1,6 +1,7 @@
 """Files of a model that do not belong together, or cannot be read, never come into use."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,11 @@ from user_activity_trends.cli import cause_of, cli
 from user_activity_trends.errors import ModelMismatchError
 
 Run = Callable[..., None]
+QUICK = {
+    "sweep": {"k_min": 2, "k_max": 4, "restarts": 2},
+    "stability": {"resamples": 0},
+    "selection": {"method": "fixed", "n_clusters": 3},
+}
 PARTS = ("segment_identities", "segment_scorer", "model_record")
 
 
@@ -42,6 +48,20 @@ def models(in_project: Path, after_a_run: Path) -> Callable[..., Result]:
         command, *others = arguments
         return CliRunner().invoke(
             cli, ["models", command, "--env", "test", *others], obj=bootstrap_project(in_project)
+        )
+
+    return invoke
+
+
+@pytest.fixture
+def models_of_base(in_project: Path, data_root: Path) -> Callable[..., Result]:
+    """Run a command of ``kedro models`` in this process, with the settings of ``base``."""
+    assert data_root
+
+    def invoke(*arguments: str) -> Result:
+        command, *others = arguments
+        return CliRunner().invoke(
+            cli, ["models", command, "--env", "base", *others], obj=bootstrap_project(in_project)
         )
 
     return invoke
@@ -146,6 +166,95 @@ def test_a_mixture_is_not_promoted_by_hand(  # noqa: PLR0913, PLR0917 (fixtures)
     assert done.exit_code == 1
     assert told in caplog.text
     assert champion.read_bytes() == before
+
+
+def test_the_model_in_use_may_be_promoted_again_for_its_labels(
+    after_a_run: Path, models: Callable[..., Result], champion: Path
+) -> None:
+    before = champion.read_bytes()
+    labels = after_a_run / "07_model_output/session_segments.parquet"
+    was = labels.read_bytes()
+    labels.unlink()
+
+    done = models("promote", read(champion)["version"])
+
+    assert done.exit_code == 0, done.output
+    assert champion.read_bytes() == before
+    assert labels.read_bytes() == was
+
+
+def test_a_model_that_was_never_judged_takes_over_without_labels_and_says_so(
+    run: Run, after_a_run: Path, models: Callable[..., Result], champion: Path
+) -> None:
+    version = read(champion)["version"]
+    shutil.rmtree(after_a_run / "06_models/promotion_report.json")
+    champion.unlink()
+    refused = models("promote", version)
+    assert refused.exit_code == 1
+    assert "it never stood before the gates" in refused.output
+    assert not champion.exists()
+
+    done = models("promote", version, "--force")
+
+    assert done.exit_code == 0, done.output
+    assert read(champion)["version"] == version
+    assert "a run of your sessions, since there is no promotion_report" in done.output
+    run(pipeline="inference")
+    scored = list((after_a_run / "07_model_output/new_session_segments.csv").glob("*/*.csv"))
+    assert len(scored) == 2
+
+
+def test_stages_by_themselves_know_whose_the_sessions_are(
+    run: Run, data_root: Path, tmp_path: Path, in_project: Path
+) -> None:
+    own = tmp_path / "own.csv"
+    shutil.copy(in_project / "tests/data/tiny_sessions.csv", own)
+    run(env="base", pipeline="data_processing", sessions_file=str(own))
+
+    for stage in ("clustering", "promotion", "labelling", "inference"):
+        run(env="base", pipeline=stage, clustering=QUICK)
+
+    record = read(place(data_root, "model_record"))
+    assert (record["data"]["file"], record["data"]["sample"]) == (str(own), False)
+    assert read(data_root / "06_models/champion.json")["sample"] is False
+    (scored,) = (data_root / "07_model_output/new_session_segments.csv").glob("*/*.csv")
+    assert len(pd.read_csv(scored)) == 0  # the embedded new sessions are for the sample
+
+
+def test_the_sample_comes_back_by_force_only_and_takes_no_ids(
+    run: Run,
+    data_root: Path,
+    models_of_base: Callable[..., Result],
+    in_project: Path,
+    tmp_path: Path,
+) -> None:
+    own = tmp_path / "own.csv"
+    shutil.copy(in_project / "tests/data/tiny_sessions.csv", own)
+    champion = data_root / "06_models/champion.json"
+    run(env="base", pipeline="training", clustering=QUICK)
+    sample = read(champion)["version"]
+    run(env="base", pipeline="training", clustering=QUICK, sessions_file=str(own))
+    first = read(champion)["version"]
+
+    refused = models_of_base("promote", sample)
+    assert refused.exit_code == 1
+    assert "it was trained on the embedded sample" in refused.output
+    assert read(champion)["version"] == first
+    assert models_of_base("promote", sample, "--force", "--no-labels").exit_code == 0
+    run(env="base", pipeline="training", clustering=QUICK, sessions_file=str(own))
+
+    second = read(champion)["version"]
+    ids = [
+        {
+            one["segment"]
+            for one in read(
+                data_root / f"06_models/segment_identities.json/{of}/segment_identities.json"
+            )["segments"]
+        }
+        for of in (first, second)
+    ]
+    assert second not in {sample, first}
+    assert ids[0].isdisjoint(ids[1])
 
 
 def test_models_that_are_not_alike_are_compared_as_far_as_possible(

@@ -42,7 +42,6 @@ REAL = [1837.24, 684.91, 503.44, 371.74, 318.91, 287.45, 266.91, 247.34, 231.57,
 CONTEXT = RunContext(
     version="2026-02-28T05.00.00.000Z",
     started="2026-02-28T05:00:00+00:00",
-    sessions_file="/x/data/01_raw/sample_sessions.csv",
     parameters={"recipe": "base"},
     packages={"kedro": "1"},
     git=Git(revision="abc", changed=False),
@@ -554,7 +553,7 @@ def following(k: int = 3, *, sample: bool = False) -> dict[str, Any]:
         centroids(model),
         SegmentIdentities.model_validate(known),
     )
-    champion = planted_models.champion(fingerprint(model))
+    champion = planted_models.champion(fingerprint(model), sample=sample)
     record = planted_models.record(fingerprint(model), sample=sample, rows=len(table))
     reigning = ReigningChampion(champion, scorer, record)
     return follow(reigning, sample=False).model_dump(mode="json")
@@ -645,6 +644,7 @@ def test_the_record_says_what_the_model_was_made_of() -> None:
         scaled_features=table.iloc[:100],
         session_features=raw,
         feature_scaler=feature_scaler(),
+        data_quality={"file": "/x/data/01_raw/sample_sessions.csv"},
         recipe="base",
         run_context=CONTEXT,
     )

@@ -69,10 +69,10 @@ def run_stage(
         "session_features": inputs.get("session_features", scaled),
         "reigning_champion": reigning or ReigningChampion(),
         "earlier_lineage": {"steps": []},
+        "data_quality": {"file": "sessions.csv"},
         "run_context": RunContext(
             version="2026-01-31T05.00.00.000Z",
             started="2026-01-31T05:00:00+00:00",
-            sessions_file="sessions.csv",
             parameters={"recipe": "base"},
             packages={"kedro": "1"},
             git=Git(revision=None, changed=None),
@@ -136,6 +136,7 @@ def test_nodes_are_in_one_namespace_and_datasets_in_none() -> None:
         "session_features",
         "reigning_champion",
         "earlier_lineage",
+        "data_quality",
         "run_context",
     }
     assert pipeline.outputs() | pipeline.all_outputs() == {
