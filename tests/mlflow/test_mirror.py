@@ -12,6 +12,7 @@ from mlflow import MlflowClient
 from planted_versions import PARAMETERS, PlantedStore, sessions, train
 from projects import make_context
 
+from user_activity_trends.errors import ModelMismatchError
 from user_activity_trends.tracking import server
 from user_activity_trends.tracking.mirror import Mirror
 from user_activity_trends.tracking.switch import mirror
@@ -235,6 +236,26 @@ def test_an_alias_never_leads_to_another_version_than_the_one_in_use(
     mirror(never, store)
 
     assert aliases() == {}
+
+
+def test_a_version_that_cannot_be_read_stops_no_other(
+    context: Any, store: PlantedStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    record = store.record
+
+    def unreadable(version: str) -> Any:
+        if version == FIRST:
+            msg = "model_record is damaged"
+            raise ModelMismatchError(msg)
+        return record(version)
+
+    store.record = unreadable  # type: ignore[method-assign]
+    store.in_use = SECOND
+
+    assert mirror(context, store) == [SECOND]
+
+    assert aliases() == {"champion": SECOND}
+    assert f"MLflow does not get model {FIRST}: model_record is damaged" in caplog.text
 
 
 @pytest.mark.parametrize(("setting", "logged"), [("later", [FIRST, SECOND]), ("never", [SECOND])])

@@ -117,11 +117,21 @@ def test_postgresql_needs_no_server(
     assert aliases("direct") == {"champion": FIRST, "candidate": SECOND}
 
 
-@pytest.mark.parametrize("scheme", ["http", "postgresql"])
+@pytest.mark.parametrize(
+    ("scheme", "odd"),
+    [
+        ("http", "qzq"),
+        *(("postgresql", odd) for odd in ("qzq", "#qzq", "/qzq", "?qzq", "[qzq", "%40qzq")),
+    ],
+)
 def test_nobody_listens(
-    scheme: str, store: PlantedStore, monkeypatch: pytest.MonkeyPatch, told: Callable[[], list[str]]
+    scheme: str,
+    odd: str,
+    store: PlantedStore,
+    monkeypatch: pytest.MonkeyPatch,
+    told: Callable[[], list[str]],
 ) -> None:
-    hidden = secrets.token_hex(8)
+    hidden = secrets.token_hex(8) + odd
     address = f"{scheme}://somebody:{hidden}@127.0.0.1:{free_port()}/x"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
     begun = time.monotonic()
@@ -130,9 +140,10 @@ def test_nobody_listens(
 
     assert time.monotonic() - begun < PATIENCE
     (line,) = told()
-    assert line.startswith("MLflow (127.0.0.1:")
+    assert line.startswith(f"MLflow ({scheme}://***@127.0.0.1:")
     assert "the next training run adds" in line
-    assert hidden not in line
+    assert hidden[:16] not in line
+    assert odd not in line
 
 
 def test_a_wrong_password_is_told_once(
@@ -266,7 +277,7 @@ def test_a_run_finishes_while_the_server_is_away(
     assert (root / "06_models/user_activity_trend_model.pkl" / version).is_dir()
     assert (root / "08_reporting/run_summary.json").is_file()
     (line,) = [line for line in told() if "MLflow" in line or "Retry" in line]
-    assert line.startswith("MLflow (127.0.0.1:")
+    assert line.startswith("MLflow (http://127.0.0.1:")
 
 
 def test_what_trains_nothing_asks_no_server(

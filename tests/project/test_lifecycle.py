@@ -4,7 +4,7 @@ import json
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from user_activity_trends.segmentation.scorer import SegmentScorer
 
 Run = Callable[..., None]
 TINY = "tests/data/tiny_sessions.csv"
+PICKLE = "user_activity_trend_model.pkl"
 FIXED = {"method": "fixed", "n_clusters": 2}
 
 
@@ -337,6 +338,25 @@ def test_what_interrupted_runs_have_left_is_removed_after_a_day(
     (second,) = set(versions(data_root)) - {first}
     assert sorted(path.name for path in scorers.iterdir()) == sorted([first, of_today, second])
     assert f"{of_today}" in models("list").output
+
+
+def test_a_model_that_another_run_is_about_to_judge_is_not_removed(
+    run: Run, data_root: Path
+) -> None:
+    run(pipeline="training")
+    (first,) = versions(data_root)
+    times = [datetime.now(UTC) - timedelta(minutes=age) for age in (3, 2, 1)]
+    judged, unjudged, newest = (f"{one:%Y-%m-%dT%H.%M.%S}.000Z" for one in times)
+    parts = [*(data_root / "06_models").glob("*.json"), data_root / "06_models" / PICKLE]
+    for part in (one for one in parts if one.is_dir()):
+        for version in (judged, unjudged, newest):
+            if part.name != "promotion_report.json" or version == judged:
+                shutil.copytree(part / first, part / version)
+
+    run(pipeline="training", promotion={"keep_versions": 1})
+
+    assert {unjudged, newest} <= set(versions(data_root))
+    assert judged not in versions(data_root)
 
 
 def test_a_record_that_cannot_be_read_hides_no_other_model(

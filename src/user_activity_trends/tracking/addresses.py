@@ -3,6 +3,9 @@
 import re
 from urllib.parse import unquote
 
+_TELLING = 3
+"""Length from which part of a password is masked as well."""
+
 
 def without_secrets(text: str, address: str) -> str:
     """Take user and password of an address out of a text.
@@ -27,6 +30,8 @@ def without_secrets(text: str, address: str) -> str:
     if at:
         password = known.partition(":")[2]
         text = text.replace(f"{known}@", "***@")
-        for secret in filter(None, (password, unquote(password))):
+        # Whoever reads the address may take what follows an @ for the host.
+        parts = (part for part in password.split("@") if len(part) >= _TELLING)
+        for secret in filter(None, (password, unquote(password), *parts)):
             text = text.replace(secret, "***")
     return re.sub(r"(?<=://)[^\s/@]*:[^\s/@]*@", "***@", text)

@@ -63,9 +63,7 @@ class Mirror:
             try:
                 self.mirror_version(store, version)
             except (UserActivityTrendsError, DatasetError) as error:
-                logger.warning(
-                    "MLflow does not get model %s, which is unreadable: %s", version, error
-                )
+                logger.warning("MLflow does not get model %s: %s", version, error)
             else:
                 logged.append(version)
         if known or logged:
