@@ -13,7 +13,7 @@ from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
 from user_activity_trends import locations, logs, summary
-from user_activity_trends.errors import InputFileError
+from user_activity_trends.errors import InputFileError, SettingError
 from user_activity_trends.files import atomic
 
 logger = logging.getLogger(__name__)
@@ -70,6 +70,8 @@ class RunHooks:
             inputs = [name for name in inputs if name != "model_in_use"]  # it may be the first
         for name in inputs:
             self._check_input(name, catalog)
+        if "valid_sessions" in pipeline.all_outputs():
+            self._keep_the_sample_away(catalog)
         if {"sessions", "new_sessions"} <= set(inputs):
             self._refuse_new_sessions_early(catalog)
 
@@ -110,6 +112,21 @@ class RunHooks:
             raise InputFileError(msg)
         elif file.endswith((locations.SAMPLE_SESSIONS, locations.SAMPLE_NEW_SESSIONS)):
             logger.info("%s: the embedded sample, which is synthetic (%s)", name, file)
+
+    @staticmethod
+    def _keep_the_sample_away(catalog: CatalogProtocol[Any, Any]) -> None:
+        """Refuse the embedded sample where results of one's own sessions would be replaced."""
+        file = getattr(catalog["sessions"], "file", None)
+        champion = catalog["champion"]
+        if not locations.is_sample(file) or not champion.exists():
+            return
+        if not catalog.load("champion")["sample"]:
+            msg = (
+                f"sessions: {file} is the embedded sample, but the model in use is of sessions of "
+                "your own, whose results it would replace; name yours (sessions_file), or set "
+                "another DATA_ROOT for the sample"
+            )
+            raise SettingError(msg)
 
     @staticmethod
     def _refuse_new_sessions_early(catalog: CatalogProtocol[Any, Any]) -> None:

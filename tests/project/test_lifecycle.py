@@ -18,6 +18,7 @@ from user_activity_trends.cli import cli
 from user_activity_trends.errors import (
     ModelMismatchError,
     PromotionRefusedError,
+    SettingError,
     UserActivityTrendsError,
 )
 from user_activity_trends.segmentation.scorer import SegmentScorer
@@ -93,7 +94,9 @@ def test_after_every_operation_champion_labels_scorer_and_report_name_one_versio
 
     back = models("rollback", "--why", "complaints")
     assert back.exit_code == 0, back.output
-    assert f"To undo this: kedro models promote {second} --force --env test" in back.output
+    assert f"To undo this: kedro models promote {second} --env test" in back.output
+    told = read(data_root / "08_reporting/run_summary.json")["model"]
+    assert told == f"Model {first} is in use (rolled back)."
     assert state(data_root) == of(first)
     champion = read(data_root / "06_models/champion.json")
     assert (champion["how"], champion["why"]) == ("rolled back", "complaints")
@@ -143,6 +146,9 @@ def test_a_refused_model_leaves_the_one_in_use_and_may_be_promoted_by_hand(
     assert (data_root / "06_models/champion.json").read_bytes() == before
     assert state(data_root) == of(trained[-1])
     third = versions(data_root)[-1]
+    summary = read(data_root / "08_reporting/run_summary.json")
+    assert "segmentation_model" not in summary["results"]
+    assert summary["model"].endswith(f"{trained[-1]} stays in use.")
     report = read(data_root / f"06_models/promotion_report.json/{third}/promotion_report.json")
     assert (report["decision"], report["candidate"]) == ("refused", third)
     missed = [one["gate"] for one in report["gates"] if not one["passed"]]
@@ -205,7 +211,7 @@ def test_models_are_listed_shown_and_compared(
     assert any("incomplete: its run was interrupted" in line for line in rows.values())
 
     shown = models("show").output
-    for told in (second, "minimum_jaccard", "scikit-learn", "kept", "In use since", TINY):
+    for told in (second, "minimum_jaccard", "scikit-learn", "kept", "until now", TINY):
         assert told in shown
     assert "first" in models("show", first).output
 
@@ -456,12 +462,14 @@ def test_the_sample_gives_way_to_ones_own_sessions_and_never_the_other_way(
     assert back.exit_code == 1
     assert "the model of the embedded sample was in use" in caplog.text
 
-    run(pipeline="training", env="base", clustering=quick)
+    sessions = data_root / "03_primary/valid_sessions.parquet"
+    before = sessions.read_bytes()
+    with pytest.raises(SettingError, match="is the embedded sample, but the model in use is of"):
+        run(pipeline="training", env="base", clustering=quick)
 
     assert state(data_root) == own
-    refused = versions(data_root)[-1]
-    report = read(data_root / f"06_models/promotion_report.json/{refused}/promotion_report.json")
-    assert "own_sessions" in [one["gate"] for one in report["gates"] if not one["passed"]]
+    assert sessions.read_bytes() == before
+    assert versions(data_root)[-1] == newest
 
 
 def test_sessions_kept_out_of_training_are_what_models_are_judged_on(

@@ -103,9 +103,6 @@ def test_nothing_is_labelled_by_a_mixture(name: str, run: Run, after_a_run: Path
     before = labels.read_bytes()
     change(after_a_run, name, model="0123456789abcdef")
 
-    if name == "segment_scorer":  # it is for others; the project labels with the pickle
-        run(pipeline="labelling")
-        return
     with pytest.raises(DatasetError) as refused:
         run(pipeline="labelling")
 
@@ -166,6 +163,36 @@ def test_a_mixture_is_not_promoted_by_hand(  # noqa: PLR0913, PLR0917 (fixtures)
     assert done.exit_code == 1
     assert told in caplog.text
     assert champion.read_bytes() == before
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_a_file_that_is_cut_off_is_named_with_the_way_out(  # noqa: PLR0913, PLR0917 (fixtures)
+    name: str,
+    run: Run,
+    after_a_run: Path,
+    models: Callable[..., Result],
+    champion: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    version = read(champion)["version"]
+    file = place(after_a_run, name)
+    file.write_text(file.read_text(encoding="utf-8")[:40], encoding="utf-8")
+
+    assert models("show", version).exit_code == 1
+    told = f"{name} of version {version} is damaged"
+    assert told in caplog.text
+    with pytest.raises(DatasetError) as refused:
+        run(pipeline="labelling")
+    assert told in str(cause_of(refused.value))
+    assert "kedro models promote VERSION" in str(cause_of(refused.value))
+
+
+def test_a_champion_that_is_not_there_is_told_by_the_list(
+    after_a_run: Path, models: Callable[..., Result], champion: Path
+) -> None:
+    version = read(champion)["version"]
+    place(after_a_run, "model_record").write_text("{}", encoding="utf-8")
+    assert f"champion names {version}, which is not there or cannot" in models("list").output
 
 
 def test_the_model_in_use_may_be_promoted_again_for_its_labels(

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar, TypeVar
 
 import fsspec
-from kedro.io import AbstractDataset, CatalogProtocol
+from kedro.io import AbstractDataset, CatalogProtocol, DatasetError
 from kedro.io.core import Version, get_protocol_and_path
 from pydantic import BaseModel, ValidationError
 
@@ -155,7 +155,7 @@ class _Named(_Follower):
                 "VERSION"
             )
             raise InputFileError(msg)
-        return dataset.load()
+        return load_version(self._datasets[name], name, champion.version)
 
 
 class ModelInUseDataset(_Named):
@@ -165,6 +165,7 @@ class ModelInUseDataset(_Named):
         "champion",
         "segmentation_model",
         "segment_identities",
+        "segment_scorer",
         "model_record",
         "promotion_report",
     )
@@ -184,10 +185,13 @@ class ModelInUseDataset(_Named):
             raise InputFileError(msg)
         model = self._read("segmentation_model", champion)
         identities = self._read("segment_identities", champion)
+        scorer = parsed(SegmentScorer, "segment_scorer", self._read("segment_scorer", champion))
         record = parsed(ModelRecord, "model_record", self._read("model_record", champion))
         for name, found in (
             ("segmentation_model", fingerprint(model)),
             ("segment_identities", identities.get("model")),
+            # Labels do without it, but whoever scores with it must get the same.
+            ("segment_scorer", scorer.model),
             ("model_record", record.model),
         ):
             _same(name, found, champion)
@@ -256,6 +260,24 @@ def at_version(dataset: Any, version: str) -> Any:
     if isinstance(dataset, PromotionReportDataset):
         return dataset.at(version)
     return dataset._copy(_version=Version(version, None))  # noqa: SLF001 (there is no public way)
+
+
+def load_version(dataset: Any, name: str, version: str) -> Any:
+    """Load one version of a dataset of the catalog.
+
+    Raises:
+        ModelMismatchError: Its file is damaged.
+    """
+    try:
+        return at_version(dataset, version).load()
+    except DatasetError as error:
+        if not isinstance(error.__cause__, ValueError):
+            raise
+        msg = (
+            f"{name} of version {version} is damaged ({error.__cause__}); restore it, or choose "
+            "another model: kedro models list, kedro models promote VERSION"
+        )
+        raise ModelMismatchError(msg) from error
 
 
 def _same(name: str, found: str | None, champion: Champion) -> None:

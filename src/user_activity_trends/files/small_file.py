@@ -40,8 +40,9 @@ class SmallFile:
             return None
         except ValueError as error:
             msg = (
-                f"{self.path} is damaged ({error}); restore it. Of champion.json the model that "
-                "it should name may also be promoted again: kedro models promote VERSION"
+                f"{self.path} is damaged ({error}); restore it from a copy. For champion.json a "
+                "model may be named again instead, and what was in use before is forgotten: "
+                "kedro models promote VERSION"
             )
             raise ChampionError(msg) from error
 

@@ -146,13 +146,17 @@ def roll_back(
     recipe: str | None,
 ) -> None:
     """Put the model in use that the one in use has replaced."""
+    from user_activity_trends.lifecycle.judgement import failed_gates
+
     with _opened(metadata, env, recipe) as (session, store):
         target, before = store.rollback_target(), store.champion()
         _must_label(session, store.scorer(target), labels=labels)
         champion = store.rollback(why)
+        report = store.report(before.version) if before is not None else None
+    force = "" if report is not None and not failed_gates(report) else " --force"
     options = "".join(f" --{name} {of}" for name, of in (("env", env), ("recipe", recipe)) if of)
     if before is not None:
-        click.echo(f"To undo this: kedro models promote {before.version} --force{options}")
+        click.echo(f"To undo this: kedro models promote {before.version}{force}{options}")
     _follow(metadata, champion, env, recipe, labels=labels)
 
 

@@ -15,7 +15,7 @@ from user_activity_trends.files.atomic import VERSION
 from user_activity_trends.files.model_versions import (
     ChampionDataset,
     PromotionReportDataset,
-    at_version,
+    load_version,
     parsed,
 )
 from user_activity_trends.lifecycle.champion import Champion, How, Reign, in_order, read_champion
@@ -77,7 +77,7 @@ class ModelStore:
             InputFileError: There is nothing of that version.
         """
         self._must_have(dataset, version)
-        return at_version(self._catalog[dataset], version).load()
+        return load_version(self._catalog[dataset], dataset, version)
 
     def record(self, version: str) -> ModelRecord:
         """Return what a version was made of."""

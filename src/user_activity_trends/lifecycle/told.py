@@ -37,6 +37,7 @@ def models(store: ModelStore) -> list[Any]:
     table = _table(
         ("", "version", "trained", "sessions", "k", "silhouette", "least stable", "gates")
     )
+    shown = set[str]()
     for version in store.versions():
         try:
             record, report = store.record(version), store.report(version)
@@ -44,6 +45,7 @@ def models(store: ModelStore) -> list[Any]:
             told = error.__cause__ if isinstance(error, DatasetError) else error
             warnings.append(f"{version} cannot be read: {told}")
             continue
+        shown.add(version)
         refused = [] if report is None else failed_gates(report)
         said = "not judged" if report is None else "passed"
         in_use = champion is not None and champion.version == version
@@ -58,6 +60,11 @@ def models(store: ModelStore) -> list[Any]:
             _number(record.metrics["silhouette"]),
             _number(stable),
             f"refused: {', '.join(refused)}" if refused else said,
+        )
+    if champion is not None and champion.version not in shown:
+        warnings.append(
+            f"champion names {champion.version}, which is not there or cannot be read, so nothing "
+            "can be labelled; restore it, or name another: kedro models promote VERSION"
         )
     for version in store.incomplete():
         _row(table, "", version, "", "", "", "", "", "incomplete: its run was interrupted")
@@ -108,10 +115,14 @@ def _gates(report: dict[str, Any] | None) -> list[Any]:
 
 def _reigns(store: ModelStore, version: str) -> list[Any]:
     champion = store.champion()
-    own = [one for one in (champion.history if champion else ()) if one.version == version]
-    return [f"In use since {one.since}: {one.how}, {one.why}" for one in own] or [
-        "It never was in use."
+    history = champion.history if champion else ()
+    ends = [f" to {one.since}" for one in history[1:]] + [" until now"]
+    own = [
+        f"In use from {one.since}{end}: {one.how}, {one.why}"
+        for one, end in zip(history, ends[: len(history)], strict=True)
+        if one.version == version
     ]
+    return own or ["It never was in use."]
 
 
 def comparison(store: ModelStore, one: str, other: str, sessions: pd.DataFrame | None) -> list[Any]:

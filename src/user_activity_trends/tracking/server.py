@@ -2,6 +2,7 @@
 
 import logging
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,7 +27,7 @@ and progress between the lines of a run.
 """
 
 _LOCAL = "sqlite:///"
-_TALKATIVE = ("mlflow", "alembic", "urllib3")
+_TALKATIVE = ("mlflow", "kedro_mlflow", "alembic", "urllib3")
 
 
 def read_settings(context: Any) -> Any:
@@ -117,7 +118,9 @@ def quiet() -> Iterator[None]:
     for one in loggers:
         one.setLevel(logging.ERROR)
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".*type hints", UserWarning)
+            yield
     finally:
         for one, level in zip(loggers, before, strict=True):
             one.setLevel(level)

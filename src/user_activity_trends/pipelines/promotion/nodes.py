@@ -178,7 +178,11 @@ def promote_model(
                 f"{promotion_report['candidate']} --force"
             )
             raise PromotionRefusedError(msg)
-        logger.warning("%s %s stays in use", promotion_report["in_words"], champion.version)
+        logger.warning(
+            "%s %s stays in use, and labels these sessions",
+            promotion_report["in_words"],
+            champion.version,
+        )
         return champion.model_dump(mode="json")
     logger.info("%s", promotion_report["in_words"])
     reign = Reign(
