@@ -72,11 +72,6 @@ def collect(
         in_use = catalog.load("champion")["version"]
         stands = "It is in use." if in_use == told["candidate"] else f"{in_use} stays in use."
         found["model"] = f"{told['in_words']} {stands}"
-        if in_use != told["candidate"]:
-            produced = {*produced} - {"segmentation_model"}  # it is not what the results are of
-    elif "session_segments" in produced:
-        champion = catalog.load("champion")
-        found["model"] = f"Model {champion['version']} is in use ({champion['how']})."
     if "segment_profiles" in produced:
         profiles = catalog.load("segment_profiles")
         shown = [name for name in _SEGMENT if name in profiles]

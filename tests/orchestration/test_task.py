@@ -539,7 +539,7 @@ def test_what_another_run_has_replaced_in_between_is_not_used(own: Path) -> None
     _run(own, namespace="data_processing", run_id=LATER)
     before = _contents(own)
 
-    with pytest.raises(MixedRunsError, match=_replaced("feature_scaler", f"run {LATER}")):
+    with pytest.raises(MixedRunsError, match=_replaced("data_quality", f"run {LATER}")):
         _run(own, namespace="clustering")
 
     assert _contents(own) == before
