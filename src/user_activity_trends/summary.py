@@ -67,7 +67,7 @@ def collect(
     if known:
         choice = catalog.load(known[0])
         found["clusters"] = {"k": choice["k"], "verdict": choice["verdict"]}
-    if {"promotion_report", "champion"} <= {*produced}:
+    if "champion" in produced and catalog.exists("promotion_report"):
         told = catalog.load("promotion_report")
         in_use = catalog.load("champion")["version"]
         stands = "It is in use." if in_use == told["candidate"] else f"{in_use} stays in use."
