@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -499,7 +500,68 @@ def test_damaged_zip_content_is_refused(server: Server, output: Path) -> None:
     archive[archive.index(b"22.9")] ^= 1
     server.answer = body(bytes(archive))
 
-    assert "is damaged (Bad CRC-32 for file" in message_of_failure(output, server.url)
+    assert "is damaged (BadZipFile: Bad CRC-32 for file" in message_of_failure(output, server.url)
+
+
+def _zip64() -> bytes:
+    """Return an archive whose end is told once more in 64 bits, as that of a large one is."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(zipfile, "ZIP_FILECOUNT_LIMIT", 0)
+        return zipped()
+
+
+def _entry(archive: bytes) -> int:
+    """Return where the directory's entry of the file begins."""
+    return archive.index(b"PK\x01\x02")
+
+
+def _set(archive: bytes, place: int, *values: int) -> bytes:
+    changed = bytearray(archive)
+    place %= len(archive)
+    changed[place : place + len(values)] = bytes(values)
+    return bytes(changed)
+
+
+DAMAGED: dict[type[Exception], bytes] = {
+    zipfile.BadZipFile: _set(zipped(), 0, *b"PK\x03\x04\xff\xff", *[0xFF] * 22)[:40],
+    zlib.error: _set(zipped(), 30 + len(real_data.CSV_NAME), 0xFF, 0xFF, 0xFF),
+    # The directory says that there is more of the file than there is.
+    EOFError: _set(
+        _set(zipped(compression=zipfile.ZIP_STORED), 18, 0, 0, 1, 0),
+        _entry(zipped(compression=zipfile.ZIP_STORED)) + 20,
+        *(0, 0, 1, 0, 0, 0, 1, 0),
+    ),
+    # It says that a version of 25.5 is needed to read it.
+    NotImplementedError: _set(zipped(), _entry(zipped()) + 6, 0xFF),
+    # The file has no name.
+    IndexError: _set(zipped(), _entry(zipped()) + 46, 0),
+    # The directory begins before the archive does, or farther than a number reaches.
+    ValueError: _set(zipped(compression=zipfile.ZIP_STORED), -6, 0xFF),
+    OverflowError: _set(_zip64(), _zip64().index(b"PK\x06\x06") + 48, *[0xFF] * 8),
+}
+
+
+def _read_with_zipfile(archive: bytes) -> bytes:
+    with zipfile.ZipFile(io.BytesIO(archive)) as opened:
+        first = opened.infolist()[0]
+        return b"" if first.is_dir() else opened.read(first)
+
+
+@pytest.mark.parametrize("kind", DAMAGED)
+def test_whatever_zipfile_raises_a_damaged_archive_is_one_message(
+    server: Server, output: Path, kind: type[Exception]
+) -> None:
+    archive = DAMAGED[kind]
+    # The test itself: the damage is of the kind that it stands for.
+    with pytest.raises(kind) as raised:
+        _read_with_zipfile(archive)
+    assert type(raised.value) is kind
+    server.answer = body(archive)
+
+    message = message_of_failure(output, server.url)
+
+    told = f"the zip archive of {len(archive):,} bytes from {server.url} is damaged ("
+    assert f"{told}{kind.__name__}: " in message
 
 
 @pytest.mark.parametrize(
