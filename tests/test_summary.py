@@ -15,6 +15,7 @@ from user_activity_trends.schemas import NewSessionSegments
 from user_activity_trends.summary import RESULTS, collect, joined, show
 
 RUN = "2026-01-02T03.04.05.678Z"
+EARLIER = "2025-12-31T00.00.00.000Z"
 SECONDS = {"data_processing": 0.12345, "total": 1.5}
 PROFILES = pd.DataFrame(
     {
@@ -60,6 +61,11 @@ def catalog(tmp_path: Path) -> DataCatalog:
             "data_quality": JSONDataset(filepath=f"{here}/data_quality.json"),
             "rejected_sessions": CSVDataset(filepath=f"{here}/rejected_sessions.csv"),
             "cluster_choice": MemoryDataset(CHOICE),
+            "segmentation_model": JSONDataset(
+                filepath=f"{here}/model.json", version=Version(None, RUN)
+            ),
+            "promotion_report": MemoryDataset({"in_words": "It was [b]refused[/]."}),
+            "champion": MemoryDataset({"version": EARLIER}),
             "session_segments": ParquetDataset(filepath=f"{here}/session_segments.parquet"),
             "segment_profiles": CSVDataset(
                 filepath=f"{here}/segment_profiles.csv", save_args={"index": False}
@@ -120,7 +126,8 @@ def test_a_run_of_inference_alone_has_new_sessions_and_nothing_else(
 
     found = gathered(catalog, {"new_session_segments", "valid_new_sessions"})
 
-    assert set(found) == {"run_id", "recipe", "new_sessions", "results", "seconds"}
+    assert set(found) == {"run_id", "recipe", "in_use", "new_sessions", "results", "seconds"}
+    assert found["in_use"] == EARLIER
     assert found["new_sessions"] == {
         "file": f"{tmp_path}/new.csv",
         "rows": 4,
@@ -176,6 +183,33 @@ def test_results_are_in_the_order_in_which_people_look_for_them(catalog: DataCat
     ]
 
 
+def test_of_models_the_one_in_use_is_shown_and_not_one_that_was_refused(
+    catalog: DataCatalog, tmp_path: Path
+) -> None:
+    found = gathered(catalog, {"segmentation_model", "promotion_report", "champion"})
+
+    assert (found["judged"], found["in_use"]) == ("It was [b]refused[/].", EARLIER)
+    assert found["results"] == {"segmentation_model": f"{tmp_path}/model.json/{EARLIER}/model.json"}
+
+
+def test_a_model_that_is_not_judged_yet_is_shown_itself(
+    catalog: DataCatalog, tmp_path: Path
+) -> None:
+    found = gathered(catalog, {"segmentation_model"})
+
+    assert found["results"] == {"segmentation_model": f"{tmp_path}/model.json/{RUN}/model.json"}
+    assert not {"judged", "in_use"} & {*found}
+
+
+def test_labels_by_an_earlier_model_say_which(
+    catalog: DataCatalog, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = gathered(catalog, {"session_segments"})
+
+    assert "judged" not in found
+    assert f"model {EARLIER} is in use." in printed(found, capsys)
+
+
 def test_a_result_in_an_object_store_is_told_with_its_whole_address(catalog: DataCatalog) -> None:
     catalog["data_quality"] = JSONDataset(filepath="memory:///08_reporting/quality.json")
     catalog.save("data_quality", QUALITY)
@@ -213,6 +247,8 @@ def test_a_whole_run_is_printed_in_full(capsys: pytest.CaptureFixture[str]) -> N
     summary = facts() | {
         "rows": QUALITY,
         "clusters": {"k": 2, "verdict": "k = 2: it bends most there."},
+        "judged": "It was [b]refused[/].",
+        "in_use": EARLIER,
         "segments": PROFILES.to_dict("records"),
         "new_sessions": {"file": "new.csv", "rows": 1_234, "scored": 1_200, "unusual": 3},
         "results": {"segment_profiles": "/elsewhere/segment_profiles.csv"},
@@ -223,6 +259,7 @@ def test_a_whole_run_is_printed_in_full(capsys: pytest.CaptureFixture[str]) -> N
     assert [line for line in lines if line] == [
         "sessions 10,050 read, 10,000 accepted, 50 rejected",
         "segments k = 2: it bends most there.",
+        f"model It was [b]refused[/]. {EARLIER} is in use.",
         "new sessions 1,234 read, 1,200 scored, 3 unusual",
         "segment name sessions share outcome",
         "1 Low [red] exit rates 8,000 80.0% 10.0%",
@@ -475,6 +512,22 @@ def test_the_parts_of_several_tasks_are_joined_in_the_order_of_a_summary() -> No
         *("compare_recipes", "total"),
     ]
     assert all("total" in one["seconds"] for one in parts)  # they are left as they were
+
+
+def test_the_task_that_promotes_says_last_which_model_people_look_for() -> None:
+    trained = part("segmentation_model", seconds={"clustering": 2.0, "total": 2.25})
+    judged = part(seconds={"promotion": 0.5, "total": 1.0}, judged="Refused.", in_use=EARLIER)
+    judged["results"] = {"segmentation_model": "/earlier"}
+    labelled = part("session_segments", seconds={"labelling": 0.5, "total": 1.0}, in_use=EARLIER)
+
+    found = joined([trained, judged, labelled])
+
+    assert list(found) == ["run_id", "recipe", "judged", "in_use", "results", "seconds"]
+    assert (found["judged"], found["in_use"]) == ("Refused.", EARLIER)
+    assert found["results"] == {
+        "session_segments": "/session_segments",
+        "segmentation_model": "/earlier",
+    }
 
 
 def test_the_seconds_of_a_stage_of_several_tasks_are_summed() -> None:

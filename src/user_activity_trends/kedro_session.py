@@ -59,6 +59,10 @@ class TaskSession(KedroServiceSession):
         self._hook_manager.register(_OneVersion(self.session_id, whole))
         versions = dict.fromkeys(whole.all_outputs(), self.session_id)
         versions |= {name: input_versions[name] for name in whole.inputs() & {*input_versions}}
+        # A report is kept with the model that it is about, which may be that of an earlier run.
+        versions.pop("promotion_report", None)
+        if judged := versions.get("model_record"):
+            versions["promotion_report"] = judged
         self.run(
             run_id=self.session_id,
             pipeline_names=[pipeline],

@@ -24,10 +24,11 @@ RESULTS = (
 """Datasets that people look for after a run, in this order."""
 
 _ORDER = (
-    *("run_id", "recipe", "rows", "clusters", "model", "segments", "new_sessions"),
+    *("run_id", "recipe", "rows", "clusters", "judged", "in_use", "segments", "new_sessions"),
     *("comparison", "results", "seconds"),
 )
 _ROWS = ("rows_read", "rows_accepted", "rows_rejected")
+_BY_MODEL_IN_USE = {"champion", "session_segments", "new_session_segments"}
 _SEGMENT = ("segment", "segment_name", "sessions", "share", "outcome_rate")
 _WIDTH = 1_000
 """Columns of the table where there is no terminal: no path is ever cut in two."""
@@ -52,9 +53,9 @@ def collect(
 
     Returns:
         ``run_summary``: ``run_id``, ``recipe``, ``results`` (where they are),
-        ``seconds`` and, if the run made them, ``rows``, ``clusters``, ``model``
-        (how the new model stood before the gates), ``segments``,
-        ``new_sessions`` and ``comparison``.
+        ``seconds`` and, if the run made them, ``rows``, ``clusters``, ``judged``
+        (how the new model stood before the gates), ``in_use`` (version of the
+        model in use), ``segments``, ``new_sessions`` and ``comparison``.
     """
     found: dict[str, Any] = {"run_id": run_id, "recipe": recipe}
     if "data_quality" in produced:
@@ -67,11 +68,10 @@ def collect(
     if known:
         choice = catalog.load(known[0])
         found["clusters"] = {"k": choice["k"], "verdict": choice["verdict"]}
-    if "champion" in produced and catalog.exists("promotion_report"):
-        told = catalog.load("promotion_report")
-        in_use = catalog.load("champion")["version"]
-        stands = "It is in use." if in_use == told["candidate"] else f"{in_use} stays in use."
-        found["model"] = f"{told['in_words']} {stands}"
+    if "promotion_report" in produced:
+        found["judged"] = catalog.load("promotion_report")["in_words"]
+    if _BY_MODEL_IN_USE & {*produced}:
+        found["in_use"] = catalog.load("champion")["version"]
     if "segment_profiles" in produced:
         profiles = catalog.load("segment_profiles")
         shown = [name for name in _SEGMENT if name in profiles]
@@ -86,7 +86,13 @@ def collect(
         }
     if "recipe_comparison" in produced:
         found["comparison"] = _comparison(catalog.load("recipe_comparison"))
-    found["results"] = {name: _where(catalog[name]) for name in RESULTS if name in produced}
+    # Of models, the one in use: nobody looks for one that was refused.
+    of_models = {"segmentation_model": found["in_use"]} if "champion" in produced else {}
+    found["results"] = {
+        name: _where(catalog[name], of_models.get(name))
+        for name in RESULTS
+        if name in produced or name in of_models
+    }
     found["seconds"] = {stage: round(spent, 3) for stage, spent in seconds.items()}
     return found
 
@@ -135,12 +141,13 @@ def _source(dataset: Any) -> str | None:
     return dataset.file if isinstance(dataset, SessionTableDataset) else _where(dataset)
 
 
-def _where(dataset: Any) -> str:
+def _where(dataset: Any, version: str | None = None) -> str:
+    """Return the place of what the run wrote, or of another version."""
     if not hasattr(dataset, "_filepath"):
         return type(dataset).__name__
     # Kedro has no public name for either.
     path, protocol = PurePosixPath(dataset._filepath), dataset._protocol  # noqa: SLF001
-    version = dataset.resolve_save_version()
+    version = version or dataset.resolve_save_version()
     where = path / version / path.name if version else path
     return str(where) if protocol == "file" else f"{protocol}://{where}"
 
@@ -171,8 +178,9 @@ def _facts(summary: dict[str, Any]) -> Any:
         _add(table, "sessions", told)
     if clusters := summary.get("clusters"):
         _add(table, "segments", clusters["verdict"])
-    if model := summary.get("model"):
-        _add(table, "model", model)
+    if in_use := summary.get("in_use"):
+        judged = summary.get("judged")
+        _add(table, "model", f"{judged} " * bool(judged) + f"{in_use} is in use.")
     if comparison := summary.get("comparison"):
         _add(table, "recipes", comparison["verdict"])
     if new := summary.get("new_sessions"):

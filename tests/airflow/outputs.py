@@ -51,6 +51,6 @@ def summary(root: Path) -> dict[str, Any]:
         name: VERSION.sub("", path.removeprefix(str(root)))
         for name, path in told["results"].items()
     }
-    if "model" in told:
-        told["model"] = VERSION.sub("", told["model"])
+    for name in {"judged", "in_use"} & {*told}:
+        told[name] = VERSION.sub("", told[name])
     return told | {"results": results, "seconds": sorted(told["seconds"])}

@@ -377,7 +377,11 @@ def _summary(root: Path) -> dict[str, Any]:
         (name, re.sub(r"^.*/(?=\d\d_)", "", place).replace(run_id, ""))
         for name, place in places.items()
     ]
-    told["model"] = re.sub(atomic.VERSION, "VERSION", told.get("model", ""))
+    told |= {
+        name: re.sub(atomic.VERSION, "VERSION", told[name])
+        for name in ("judged", "in_use")
+        if name in told
+    }
     return {"fields": list(told), "results": results, "seconds": sorted(seconds), **told}
 
 
@@ -700,6 +704,8 @@ def _compare(root: Path, input_versions: dict[str, str]) -> str:
     return str(json.loads(newest.read_text(encoding="utf-8"))["candidate"])
 
 
+CHAMPION = "06_models/champion.json"
+MODEL_REPORT = "06_models/promotion_report.json/{}/promotion_report.json"
 MODEL_PARTS = ("segmentation_model", "segment_identities", "segment_scorer", "model_record")
 
 
@@ -711,6 +717,26 @@ def test_input_versions_pin_what_earlier_runs_wrote(own: Path) -> None:
     # That of the first run is found as well, but what it was judged against is no longer there.
     with pytest.raises(ModelMismatchError, match=f"predecessor is not what model {VERSION} was"):
         _compare(own, dict.fromkeys(MODEL_PARTS, VERSION))
+
+
+@pytest.mark.parametrize("pinned", [VERSION, None])
+def test_a_model_of_an_earlier_run_is_judged_and_promoted_by_two_tasks(
+    own: Path, pinned: str | None
+) -> None:
+    (own / CHAMPION).unlink()
+    (own / MODEL_REPORT.format(VERSION)).unlink()
+
+    for node in ("compare_with_champion", "promote_model"):
+        _run(
+            own,
+            pipeline="promotion",
+            namespace=None,
+            nodes=[f"promotion.{node}"],
+            run_id=LAST,
+            input_versions=dict.fromkeys(MODEL_PARTS, pinned) if pinned else {},
+        )
+
+    assert json.loads((own / CHAMPION).read_text(encoding="utf-8"))["version"] == VERSION
 
 
 def test_input_versions_are_those_of_single_datasets(own: Path) -> None:

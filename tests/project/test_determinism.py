@@ -55,7 +55,8 @@ def _contents(root: Path) -> Contents:
 def _without_timings(summary: Path) -> Any:
     told = json.loads(summary.read_text(encoding="utf-8"))
     del told["run_id"], told["results"]  # the version is part of both
-    told["model"] = re.sub(atomic.VERSION, "VERSION", told["model"])
+    for name in ("judged", "in_use"):
+        told[name] = re.sub(atomic.VERSION, "VERSION", told[name])
     return told | {"seconds": [*told["seconds"]]}
 
 

@@ -145,7 +145,9 @@ def test_a_refused_model_leaves_the_one_in_use_and_may_be_promoted_by_hand(
     assert state(data_root) == of(trained[-1])
     third = versions(data_root)[-1]
     summary = read(data_root / "08_reporting/run_summary.json")
-    assert summary["model"].endswith(f"{trained[-1]} stays in use.")
+    assert summary["judged"].startswith(f"Model {third} was refused by")
+    assert summary["in_use"] == trained[-1]
+    assert f"/{trained[-1]}/" in summary["results"]["segmentation_model"]
     report = read(data_root / f"06_models/promotion_report.json/{third}/promotion_report.json")
     assert (report["decision"], report["candidate"]) == ("refused", third)
     missed = [one["gate"] for one in report["gates"] if not one["passed"]]

@@ -127,9 +127,10 @@ def test_a_run_on_the_sample_ends_with_a_table_that_says_what_the_datasets_say(
         "rows_rejected": 0,
     }
 
-    told = f"segments {choice['verdict']} model {summary['model']} new sessions"
+    model = f"{summary['judged']} {summary['in_use']} is in use."
+    told = f"segments {choice['verdict']} model {model} new sessions"
     assert _compact(told) in _compact(done.out)
-    assert summary["model"].endswith("the first model, passed all 4 gates. It is in use.")
+    assert summary["judged"] == (f"Model {summary['in_use']}, the first model, passed all 4 gates.")
     assert choice["verdict"].startswith(f"k = {choice['k']}: ")
     assert choice["k"] == choice["votes"]["elbow"] == len(profiles)
     assert summary["clusters"] == {"k": choice["k"], "verdict": choice["verdict"]}
