@@ -386,7 +386,7 @@ def test_training_does_everything_but_scoring(run: Run, data_root: Path) -> None
     [
         ("inference", "champion", "champion.json"),
         ("promotion", "model_record", "model_record.json"),
-        ("clustering", "feature_scaler", "feature_scaler.json"),
+        ("clustering", "data_quality", "data_quality.json"),
         ("labelling", "champion", "champion.json"),
         ("reporting", "champion", "champion.json"),
     ],
