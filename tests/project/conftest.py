@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,12 +60,28 @@ def _run(
 def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return what one run of ``--env test`` has written: to read, never to change."""
     root = tmp_path_factory.mktemp("tiny run") / "data root"
+    with _writing_to(root):
+        _run()
+    return root
+
+
+@pytest.fixture(scope="session")
+def tiny_trainings(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return what two trainings of ``--env test`` have written: to read, never to change."""
+    root = tmp_path_factory.mktemp("tiny trainings") / "data root"
+    with _writing_to(root):
+        for _ in range(2):
+            _run(pipeline="training")
+    return root
+
+
+@contextmanager
+def _writing_to(root: Path) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(PROJECT)
         patch.setenv("DATA_ROOT", str(root))
         bootstrap_project(PROJECT)
-        _run()
-    return root
+        yield
 
 
 @pytest.fixture

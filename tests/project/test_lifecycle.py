@@ -79,10 +79,9 @@ def models(in_project: Path, data_root: Path) -> Callable[..., Result]:
 
 
 @pytest.fixture
-def trained(run: Run, data_root: Path) -> list[str]:
-    """Train twice on the same sessions; return both versions."""
-    for _ in range(2):
-        run(pipeline="training")
+def trained(tiny_trainings: Path, data_root: Path) -> list[str]:
+    """Take two trainings on the same sessions; return both versions."""
+    shutil.copytree(tiny_trainings, data_root)
     return versions(data_root)
 
 
