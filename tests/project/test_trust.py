@@ -78,13 +78,14 @@ def test_a_hostile_model_is_refused_and_nothing_in_it_runs(  # noqa: PLR0913, PL
 ) -> None:
     marker = tmp_path / "it ran"
     hostile = _Hostile(call, *(one.format(marker=marker) for one in arguments))
-    _only(trained, MODEL).write_bytes(pickle.dumps({"model": hostile}))
+    file = _only(trained, MODEL)
+    file.write_bytes(pickle.dumps({"model": hostile}))
 
     error, message = _refused(run, trained, pipeline)
 
     assert type(error) is UntrustedModelError
     assert message == str(error)
-    assert message.startswith(f"the model file asks for {name}, ")
+    assert message.startswith(f"{file}: the model file asks for {name}, ")
     assert "kedro run --pipelines training" in message
     assert not marker.exists()
 
@@ -102,12 +103,13 @@ def test_the_command_refuses_a_hostile_model_with_one_message(
     kedro: Callable[..., Finished], trained: Path, tmp_path: Path
 ) -> None:
     marker = tmp_path / "it ran"
-    _only(trained, MODEL).write_bytes(pickle.dumps(_Hostile(os.system, f"touch '{marker}'")))
+    file = _only(trained, MODEL)
+    file.write_bytes(pickle.dumps(_Hostile(os.system, f"touch '{marker}'")))
 
     done = kedro("run", "--env", "test", "--pipelines", "inference")
 
     assert done.code == 1
-    assert done.last_words.startswith("the model file asks for posix.system, which no")
+    assert done.last_words.startswith(f"{file}: the model file asks for posix.system, which no")
     assert "Traceback" not in done.err
     assert not marker.exists()
 
@@ -131,6 +133,7 @@ def test_a_damaged_model_is_refused_with_one_message(
     error, message = _refused(run, trained, "inference")
 
     assert type(error) is UntrustedModelError
+    assert message.startswith(f"{model}: the model file is ")
     assert "kedro run --pipelines training" in message
 
 
@@ -138,11 +141,13 @@ def test_a_damaged_model_is_refused_with_one_message(
 def test_a_harmless_pickle_that_is_no_model_is_refused_with_one_message(
     run: Run, trained: Path, other: Any
 ) -> None:
-    _only(trained, MODEL).write_bytes(pickle.dumps(other))
+    model = _only(trained, MODEL)
+    model.write_bytes(pickle.dumps(other))
 
     error, message = _refused(run, trained, "inference")
 
     assert type(error) is UntrustedModelError
+    assert message.startswith(f"{model}: the model file is ")
     assert "kedro run --pipelines training" in message
 
 

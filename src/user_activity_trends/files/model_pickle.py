@@ -86,8 +86,20 @@ def load(file: IO[bytes]) -> Any:
 
     Raises:
         UntrustedModelError: The file names anything but the classes of such a
-            pipeline, or is no pickle at all.
+            pipeline, or is no pickle at all; the message says which file, if fsspec
+            has opened it.
     """
+    try:
+        return _load(file)
+    except UntrustedModelError as error:
+        place = getattr(file, "path", None)
+        if place is None:
+            raise
+        msg = f"{place}: {error}"
+        raise UntrustedModelError(msg) from error.__cause__
+
+
+def _load(file: IO[bytes]) -> Any:
     from sklearn.pipeline import Pipeline
 
     try:
