@@ -40,6 +40,7 @@ def run(in_project: Path, data_root: Path) -> Callable[..., None]:
     """Run the project in this process; parameters as keyword arguments, paths as strings.
 
     ``run(pipeline="training", env="test", sessions_file="x.csv")`` raises what the run raises.
+    Nothing is resampled, which takes a third of a run, unless ``resampled=True``.
     """
 
     assert in_project
@@ -48,8 +49,15 @@ def run(in_project: Path, data_root: Path) -> Callable[..., None]:
 
 
 def _run(
-    *, pipeline: str | None = None, env: str = "test", conf: str | None = None, **params: Any
+    *,
+    pipeline: str | None = None,
+    env: str = "test",
+    conf: str | None = None,
+    resampled: bool = False,
+    **params: Any,
 ) -> None:
+    if env == "test" and not resampled:
+        params["clustering"] = {"stability": {"resamples": 0}} | params.get("clustering", {})
     with settings.SESSION_CLASS.create(
         project_path=PROJECT, env=env, runtime_params=params, conf_source=conf
     ) as session:
@@ -61,7 +69,7 @@ def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return what one run of ``--env test`` has written: to read, never to change."""
     root = tmp_path_factory.mktemp("tiny run") / "data root"
     with _writing_to(root):
-        _run()
+        _run(resampled=True)
     return root
 
 
@@ -71,7 +79,7 @@ def tiny_trainings(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("tiny trainings") / "data root"
     with _writing_to(root):
         for _ in range(2):
-            _run(pipeline="training")
+            _run(pipeline="training", resampled=True)
     return root
 
 

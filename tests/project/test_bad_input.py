@@ -29,6 +29,9 @@ from user_activity_trends.errors import (
     UserActivityTrendsError,
 )
 
+# Other tests go through the same lines, and coverage makes a run half as long again.
+pytestmark = pytest.mark.no_cover
+
 Run = Callable[..., None]
 Refuse = Callable[..., str]
 Rows = list[dict[str, str]]
@@ -101,7 +104,9 @@ def _last_run(tmp_path_factory: pytest.TempPathFactory, name: str, **params: Any
         patch.chdir(PROJECT)
         bootstrap_project(PROJECT)
         with KedroSession.create(
-            project_path=PROJECT, env="test", runtime_params=params
+            project_path=PROJECT,
+            env="test",
+            runtime_params=params | {"clustering": {"stability": {"resamples": 0}}},
         ) as session:
             session.run()
     return root

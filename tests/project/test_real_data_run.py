@@ -11,6 +11,9 @@ import pandas as pd
 import pytest
 from tests.project.conftest import PROJECT, Finished
 
+# Other tests go through the same lines, and coverage makes a run half as long again.
+pytestmark = pytest.mark.no_cover
+
 PUBLISHED_SSE = [1837.24, 684.91, 503.44, 371.74, 318.91, 287.45, 266.91, 247.34, 231.57, 217.49]
 """Of the original recipe, k = 1..10 (shared/FACTS.md)."""
 
