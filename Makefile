@@ -95,7 +95,7 @@ mlflow: $(MLFLOW_ENVIRONMENT)/mlflow.installed ## Show the model versions in MLf
 
 test-mlflow: $(MLFLOW_ENVIRONMENT)/mlflow.installed $(MLFLOW_ENVIRONMENT)/test-mlflow.installed ## Test with a real MLflow server
 	@tools/need initdb=postgresql chromium=chromium
-	@$(MLFLOW_ENVIRONMENT)/bin/python -m pytest tests/mlflow --durations 5
+	@$(MLFLOW_ENVIRONMENT)/bin/python -m pytest tests/mlflow --numprocesses 2 --dist loadfile --durations 5
 
 $(MLFLOW_ENVIRONMENT)/%.installed: requirements/%.txt tools/install
 	@tools/install $(MLFLOW_ENVIRONMENT) $<
