@@ -22,7 +22,7 @@ override PARAMS := $(value PARAMS)
 override SEEDS := $(value SEEDS)
 export SESSIONS NEW RECIPE PARAMS SEEDS
 
-.PHONY: help run test check format bench planted-truth retraining viz viz-build real-data sample schema lock clean dags airflow airflow-env test-airflow test-airflow-faults mlflow test-mlflow
+.PHONY: help run test test-long check format bench planted-truth retraining viz viz-build real-data sample schema lock clean dags airflow airflow-env test-airflow test-airflow-faults mlflow test-mlflow
 
 help: ## List the targets
 	@echo "make TARGET [NAME=VALUE ...]"
@@ -44,9 +44,15 @@ run: $(RUN_ENVIRONMENT).installed ## Run the main job; SESSIONS=PATH NEW=PATH RE
 	if [ -n "$$PARAMS" ]; then add "$$PARAMS"; fi; \
 	exec $(dir $(RUN_ENVIRONMENT))bin/kedro run --params "$$params"
 
-test: $(ENVIRONMENT)/dev.installed ## Run all tests but those of test-airflow and test-mlflow, with coverage
+test: $(ENVIRONMENT)/dev.installed ## Run all tests but those of the targets below, with coverage
 	@tools/need chromium=chromium
-	@$(BIN)/python -m pytest --ignore tests/airflow --ignore tests/mlflow --numprocesses 2 --dist worksteal --cov --cov-report term
+	@$(BIN)/python -m pytest --ignore tests/airflow --ignore tests/mlflow -m "not long" \
+		--numprocesses 2 --dist worksteal --cov --cov-report term
+
+test-long: $(ENVIRONMENT)/dev.installed ## Kill runs at every save, and run and draw in many other ways
+	@tools/need chromium=chromium
+	@$(BIN)/python -m pytest --ignore tests/airflow --ignore tests/mlflow -m long \
+		--numprocesses 2 --dist worksteal
 
 check: $(ENVIRONMENT)/dev.installed ## Lint, format, types, import contracts, pins, secrets
 	@$(BIN)/ruff check .

@@ -420,6 +420,7 @@ ACCEPTED: dict[str, Callable[[], str | bytes]] = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("case", ACCEPTED)
 def test_the_same_sessions_written_differently_give_the_same_segments(
     run: Run, file: Callable[..., str], data_root: Path, plain: Path, case: str

@@ -58,9 +58,9 @@ def test_it_overwrites_nothing_of_other_stages_and_repeats_its_own_bytes(
 def test_values_are_those_of_a_training_run_of_each_recipe(
     run: Callable[..., None], data_root: Path
 ) -> None:
-    run(pipeline="compare_recipes")
+    run(pipeline="compare_recipes", resampled=True)
     for recipe in ("base", "log"):
-        run(pipeline="training", recipe=recipe)
+        run(pipeline="training", recipe=recipe, resampled=True)
 
     found = _table(data_root)
     for recipe, root in (("base", data_root), ("log", data_root / "recipes/log")):
@@ -77,6 +77,7 @@ def test_values_are_those_of_a_training_run_of_each_recipe(
         assert found.loc["outcome_spread", recipe] == pytest.approx(enough.max() - enough.min())
 
 
+@pytest.mark.long
 def test_log_is_better_on_the_public_data_set(
     run: Callable[..., None], data_root: Path, real_sessions: Path
 ) -> None:

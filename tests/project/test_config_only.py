@@ -270,6 +270,7 @@ def _recipe(transform: str, scaler: str, missing: str) -> dict[str, Any]:
     return {"base": {"transform": transform, "scaler": scaler, "missing": missing}}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("missing", ["median", "reject"])
 @pytest.mark.parametrize(("transform", "scaler"), METHODS)
 def test_new_sessions_get_the_labels_that_the_same_sessions_got_in_training(  # noqa: PLR0913, PLR0917
@@ -311,6 +312,7 @@ def test_new_sessions_get_the_labels_that_the_same_sessions_got_in_training(  # 
     )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("transform", "scaler"), METHODS)
 def test_a_gap_fails_training_and_scoring_if_the_policy_says_so(
     run: Run, data_root: Path, tmp_path: Path, transform: str, scaler: str

@@ -72,6 +72,7 @@ def _assert_same(one: Path, other: Path) -> None:
     assert _without_timings(one / SUMMARY) == _without_timings(other / SUMMARY)
 
 
+@pytest.mark.long
 def test_hash_seed_threads_and_place_do_not_matter_on_the_whole_sample(
     kedro: Callable[..., Any], tmp_path: Path
 ) -> None:
@@ -143,6 +144,7 @@ def _snapshot(folder: Path) -> dict[str, str]:
     }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("recipe", ["base", "log"])
 def test_data_root_moves_all_outputs(recipe: str, tmp_path: Path) -> None:
     """In a copy of the project, so that nothing else can change it meanwhile."""

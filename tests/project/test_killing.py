@@ -17,6 +17,8 @@ import yaml
 from user_activity_trends.lifecycle.context import REVISION
 from user_activity_trends.pipeline_registry import register_pipelines
 
+pytestmark = pytest.mark.long
+
 PROJECT = Path(__file__).resolve().parents[2]
 CATALOG = {
     name: dataset

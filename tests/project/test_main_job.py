@@ -336,7 +336,7 @@ def test_the_stages_one_by_one_write_what_the_whole_run_writes(
         *("labelling", "inference", "reporting"),
     ):
         before = _written(apart)
-        run(pipeline=stage)
+        run(pipeline=stage, resampled=True)
         written.append(_written(apart) - before - {"run_summary"})
 
     assert written == [

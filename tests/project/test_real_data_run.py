@@ -67,6 +67,7 @@ def test_the_base_recipe_finds_the_published_segments(
         assert theirs / SLACK <= sse <= theirs * SLACK
 
 
+@pytest.mark.long
 def test_the_log_recipe_finds_four_segments(
     run: Callable[..., None], data_root: Path, real_sessions: Path, real_new_sessions: Path
 ) -> None:
@@ -87,6 +88,7 @@ def test_the_log_recipe_finds_four_segments(
     assert sorted(path.name for path in data_root.iterdir()) == ["recipes"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("recipe", "k", "lowest"), [("base", 3, 0.75), ("log", 4, 0.98)])
 def test_the_report_states_how_stable_the_segments_of_50_resamples_are(  # noqa: PLR0913, PLR0917 (fixtures)
     run: Callable[..., None],

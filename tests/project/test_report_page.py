@@ -165,6 +165,7 @@ def assert_legible(page: Page) -> None:
     assert page.evaluate(LOOK) == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("case", CASES)
 def test_every_chart_is_drawn_and_nothing_is_cut_off_or_overlaps(
     browser: Browser, page_of: Callable[[str], Path], case: str
@@ -179,6 +180,7 @@ def test_every_chart_is_drawn_and_nothing_is_cut_off_or_overlaps(
         assert_legible(page)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("width", WIDTHS)
 def test_it_opens_at_any_width_in_the_dark(
     browser: Browser, page_of: Callable[[str], Path], width: int
@@ -187,6 +189,7 @@ def test_it_opens_at_any_width_in_the_dark(
         assert_legible(page)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("case", ["three segments", "hostile names"])
 def test_axe_finds_no_serious_violation(
@@ -237,6 +240,7 @@ def test_charts_follow_the_colour_scheme_while_the_page_is_open(
         assert not set(light) & set(dark)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("case", ["three segments", "12 segments"])
 def test_it_prints_dark_on_white_within_the_paper(
     browser: Browser, page_of: Callable[[str], Path], case: str
@@ -292,6 +296,7 @@ def copied(page: Page, caption: str) -> list[list[str]]:
     return [*csv.reader(io.StringIO(pasted), delimiter="\t")]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("way", ["by hand", "clipboard"])
 def test_a_copied_table_has_the_exact_numbers_between_tabs(
     browser: Browser, page_of: Callable[[str], Path], way: str

@@ -15,6 +15,8 @@ import pytest
 import yaml
 from playwright.sync_api import Browser, Page, Request, expect
 
+pytestmark = pytest.mark.long
+
 PROJECT = Path(__file__).resolve().parents[2]
 STAGES = ["clustering", "data_processing", "inference", "labelling", "promotion", "reporting"]
 LAYERS = [

@@ -386,6 +386,7 @@ def test_an_effect_has_no_word_but_an_explanation(outline: Outline) -> None:
     assert "negligible" not in outline.text
 
 
+@pytest.mark.long
 def test_the_page_of_ten_years_by_day_stays_small() -> None:
     days = [str(day.date()) for day in pd.date_range("2015-01-01", periods=3_652)]
     made = report(plant(segments=5, sessions=400_000, periods=days, period_bin="day"))
