@@ -539,6 +539,8 @@ DAMAGED: dict[type[Exception], bytes] = {
     ValueError: _set(zipped(compression=zipfile.ZIP_STORED), -6, 0xFF),
     OverflowError: _set(_zip64(), _zip64().index(b"PK\x06\x06") + 48, *[0xFF] * 8),
 }
+FOUND_BEFORE = {EOFError: zipfile.BadZipFile}
+"""What Pythons raise that look for it before they read; patches of one minor version differ."""
 
 
 def _read_with_zipfile(archive: bytes) -> bytes:
@@ -553,15 +555,16 @@ def test_whatever_zipfile_raises_a_damaged_archive_is_one_message(
 ) -> None:
     archive = DAMAGED[kind]
     # The test itself: the damage is of the kind that it stands for.
-    with pytest.raises(kind) as raised:
+    kinds = (kind, FOUND_BEFORE.get(kind, kind))
+    with pytest.raises(kinds) as raised:
         _read_with_zipfile(archive)
-    assert type(raised.value) is kind
+    assert type(raised.value) in kinds
     server.answer = body(archive)
 
     message = message_of_failure(output, server.url)
 
     told = f"the zip archive of {len(archive):,} bytes from {server.url} is damaged ("
-    assert f"{told}{kind.__name__}: " in message
+    assert f"{told}{type(raised.value).__name__}: " in message
 
 
 @pytest.mark.parametrize(
