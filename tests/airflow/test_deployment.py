@@ -202,12 +202,12 @@ def test_a_dag_file_parses_nearly_as_fast_as_an_empty_one(stack: Stack, tmp_path
 
 
 def test_of_two_runs_triggered_together_one_waits_and_both_are_right(
-    stack: Stack, chain: tuple[str, str]
+    stack: Stack, chain: tuple[str, str], sessions: str
 ) -> None:
     assert chain
     before = outputs.versions(stack.data)["segment_identities.json"]
     ends = []
-    runs = [stack.api.trigger(TRAINING, k_max=k) for k in (5, 7)]
+    runs = [stack.api.trigger(TRAINING, sessions_file=sessions, k_max=k) for k in (5, 7)]
     for run in runs:
         ended = stack.api.wait_for_run(TRAINING, run)
         assert ended["state"] == "success"
@@ -284,10 +284,10 @@ def test_a_path_reaches_kedro_as_it_is(stack: Stack, chain: tuple[str, str]) -> 
 
 
 def test_the_whole_chain_scores_by_itself_and_its_model_triggers_nothing_more(
-    stack: Stack, chain: tuple[str, str]
+    stack: Stack, chain: tuple[str, str], sessions: str
 ) -> None:
     assert chain
-    run = stack.api.trigger(WHOLE)
+    run = stack.api.trigger(WHOLE, sessions_file=sessions)
 
     assert stack.api.wait_for_run(WHOLE, run)["state"] == "success"
     triggered = _finished_by_asset(stack, run)
