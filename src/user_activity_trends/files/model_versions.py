@@ -129,10 +129,10 @@ class _Follower(AbstractDataset[None, Any]):
         first = self._datasets.get(self.followed[0])
         return None if first is None else first._filepath  # noqa: SLF001 (as Kedro names it)
 
-    def save(self, data: None) -> None:
+    def save(self, data: None) -> None:  # noqa: ARG002 (as Kedro has it)
         """Refuse: what it shows is written under its own name."""
         msg = f"{type(self).__name__} is read-only"
-        raise NotImplementedError(msg)
+        raise DatasetError(msg)
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._filepath)}
@@ -452,10 +452,10 @@ class RunContextDataset(AbstractDataset[None, RunContext]):
         """Take what only a run knows: its parameters."""
         self._parameters = parameters
 
-    def save(self, data: None) -> None:
+    def save(self, data: None) -> None:  # noqa: ARG002 (as Kedro has it)
         """Refuse: it is what it is."""
         msg = "run_context is read-only"
-        raise NotImplementedError(msg)
+        raise DatasetError(msg)
 
     def _exists(self) -> bool:
         return True
