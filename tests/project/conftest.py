@@ -8,13 +8,14 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 from comparable import comparable
 from kedro.framework.project import settings
-from kedro.framework.startup import bootstrap_project
+from kedro.framework.startup import ProjectMetadata, bootstrap_project
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -27,11 +28,17 @@ def data_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return root
 
 
+@cache
+def loaded() -> ProjectMetadata:
+    """Load the project, once: dynaconf looks into every frame, and pytest has many."""
+    return bootstrap_project(PROJECT)
+
+
 @pytest.fixture
-def in_project(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def in_project(monkeypatch: pytest.MonkeyPatch) -> Path:
     """Work in the project's folder, with the project loaded."""
     monkeypatch.chdir(PROJECT)
-    bootstrap_project(PROJECT)
+    loaded()
     return PROJECT
 
 
@@ -88,7 +95,7 @@ def _writing_to(root: Path) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(PROJECT)
         patch.setenv("DATA_ROOT", str(root))
-        bootstrap_project(PROJECT)
+        loaded()
         yield
 
 

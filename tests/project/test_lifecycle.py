@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import yaml
 from click.testing import CliRunner, Result
-from kedro.framework.startup import bootstrap_project
+from tests.project.conftest import loaded
 
 from user_activity_trends.cli import cli
 from user_activity_trends.errors import (
@@ -71,9 +71,10 @@ def models(in_project: Path, data_root: Path) -> Callable[..., Result]:
         return CliRunner().invoke(
             cli,
             ["models", command, "--env", "test", *others],
-            obj=bootstrap_project(in_project),
+            obj=loaded(),
         )
 
+    assert in_project
     assert data_root
     return invoke
 

@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
-from kedro.framework.startup import bootstrap_project
 from kedro.io import DatasetError
+from tests.project.conftest import loaded
 
 from user_activity_trends.cli import cause_of, cli
 from user_activity_trends.errors import ModelMismatchError
@@ -42,13 +42,12 @@ def change(root: Path, name: str, **values: Any) -> None:
 @pytest.fixture
 def models(in_project: Path, after_a_run: Path) -> Callable[..., Result]:
     """Run a command of ``kedro models`` in this process, after one run."""
+    assert in_project
     assert after_a_run
 
     def invoke(*arguments: str) -> Result:
         command, *others = arguments
-        return CliRunner().invoke(
-            cli, ["models", command, "--env", "test", *others], obj=bootstrap_project(in_project)
-        )
+        return CliRunner().invoke(cli, ["models", command, "--env", "test", *others], obj=loaded())
 
     return invoke
 
@@ -56,13 +55,12 @@ def models(in_project: Path, after_a_run: Path) -> Callable[..., Result]:
 @pytest.fixture
 def models_of_base(in_project: Path, data_root: Path) -> Callable[..., Result]:
     """Run a command of ``kedro models`` in this process, with the settings of ``base``."""
+    assert in_project
     assert data_root
 
     def invoke(*arguments: str) -> Result:
         command, *others = arguments
-        return CliRunner().invoke(
-            cli, ["models", command, "--env", "base", *others], obj=bootstrap_project(in_project)
-        )
+        return CliRunner().invoke(cli, ["models", command, "--env", "base", *others], obj=loaded())
 
     return invoke
 
