@@ -42,7 +42,7 @@ from user_activity_trends.errors import PromotionRefusedError
 from user_activity_trends.lifecycle.champion import Champion
 from user_activity_trends.lifecycle.context import RunContext
 from user_activity_trends.lifecycle.in_use import ReigningChampion
-from user_activity_trends.lifecycle.record import Git, ModelRecord
+from user_activity_trends.lifecycle.record import Git, ModelRecord, fingerprint_table
 from user_activity_trends.parameters import ProjectParams, check_parameters
 from user_activity_trends.pipelines import clustering, data_processing, promotion
 from user_activity_trends.segmentation.alignment import Lineage
@@ -113,10 +113,16 @@ class Life:
         typed = self.parameters({name.replace("__", "."): of for name, of in changes.items()})
         self.trained += 1
         version = f"2026-01-01T00.00.00.{self.trained:03d}Z"
+        numbers = table.select_dtypes("number")
         known: dict[str, Any] = {
             "valid_sessions": table,
-            "rejected_sessions": pd.DataFrame({"row": []}),
-            "data_quality": {"file": "sessions.csv"},
+            "data_quality": {
+                "file": "sessions.csv",
+                "sha256": fingerprint_table(numbers),
+                "ranges": dict.fromkeys(numbers),
+                "rows_accepted": len(table),
+                "rows_rejected": 0,
+            },
             "reigning_champion": self.reigning,
             "earlier_lineage": self.lineage.model_dump(mode="json"),
             "run_context": RunContext(

@@ -196,5 +196,6 @@ class RetentionHooks:
             return
         from user_activity_trends.lifecycle.store import ModelStore
 
-        for version in ModelStore(catalog).retain(newest):
+        judged = catalog.load("promotion_report")["candidate"]
+        for version in ModelStore(catalog).retain(newest, judged):
             logger.info("removed model %s (promotion.keep_versions = %d)", version, newest)

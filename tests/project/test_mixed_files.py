@@ -21,6 +21,7 @@ QUICK = {
     "stability": {"resamples": 0},
     "selection": {"method": "fixed", "n_clusters": 3},
 }
+OTHERWISE = "does not label as its segmentation_model and segment_identities do"
 PARTS = ("segment_identities", "segment_scorer", "model_record")
 
 
@@ -37,6 +38,16 @@ def place(root: Path, name: str) -> Path:
 def change(root: Path, name: str, **values: Any) -> None:
     file = place(root, name)
     file.write_text(json.dumps(read(file) | values), encoding="utf-8")
+
+
+def spoil(root: Path, entries: str, part: str) -> None:
+    """Make one number of the scorer another: in its first segment, or its first feature."""
+    first, *others = read(place(root, "segment_scorer"))[entries]
+    old = first[part]
+    new = [old[0] + 0.5, *old[1:]] if isinstance(old, list) else old + 1
+    if part == "segment":
+        new = max(one["segment"] for one in others) + 1
+    change(root, "segment_scorer", **{entries: [first | {part: new}, *others]})
 
 
 @pytest.fixture
@@ -136,8 +147,8 @@ def test_a_damaged_part_is_named_and_the_model_in_use_stays(  # noqa: PLR0913, P
     ("name", "values", "told"),
     [
         *((name, {"model": "0123456789abcdef"}, f"{name} of version") for name in PARTS),
-        ("segment_scorer", {"version": "2020-01-01T00.00.00.000Z"}, "is not that of its"),
-        ("segment_scorer", {"segments": None}, "is not that of its"),
+        ("segment_scorer", {"version": "2020-01-01T00.00.00.000Z"}, OTHERWISE),
+        ("segment_scorer", {"distance_limit": 0.001}, OTHERWISE),
     ],
 )
 def test_a_mixture_is_not_promoted_by_hand(  # noqa: PLR0913, PLR0917 (fixtures)
@@ -150,16 +161,45 @@ def test_a_mixture_is_not_promoted_by_hand(  # noqa: PLR0913, PLR0917 (fixtures)
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     before = champion.read_bytes()
-    if "segments" in values:
-        first, *others = read(place(after_a_run, name))["segments"]
-        moved = [number + 0.5 for number in first["centroid"]]
-        values = {"segments": [first | {"centroid": moved}, *others]}
     change(after_a_run, name, **values)
 
     done = models("promote", read(champion)["version"], "--force", "--no-labels")
 
     assert done.exit_code == 1
     assert told in caplog.text
+    assert champion.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("entries", "part"),
+    [
+        ("segments", "centroid"),
+        ("segments", "segment"),
+        ("features", "scale"),
+        ("features", "center"),
+    ],
+)
+def test_a_scorer_with_one_other_number_is_neither_promoted_nor_in_use(  # noqa: PLR0913, PLR0917 (fixtures)
+    entries: str,
+    part: str,
+    run: Run,
+    models: Callable[..., Result],
+    after_a_run: Path,
+    champion: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    before = champion.read_bytes()
+    spoil(after_a_run, entries, part)
+
+    done = models("promote", read(champion)["version"], "--force", "--no-labels")
+    with pytest.raises(DatasetError) as refused:
+        run(pipeline="labelling")
+
+    assert done.exit_code == 1
+    assert OTHERWISE in caplog.text
+    cause = cause_of(refused.value)
+    assert isinstance(cause, ModelMismatchError)
+    assert OTHERWISE in str(cause)
     assert champion.read_bytes() == before
 
 

@@ -20,7 +20,8 @@ from user_activity_trends.lifecycle.champion import Champion, read_champion
 from user_activity_trends.lifecycle.context import RunContext, now, read_context
 from user_activity_trends.lifecycle.in_use import ModelInUse, ReigningChampion
 from user_activity_trends.lifecycle.record import ModelRecord
-from user_activity_trends.segmentation.alignment import Lineage
+from user_activity_trends.segmentation.alignment import Lineage, listed
+from user_activity_trends.segmentation.naming import SegmentIdentities
 from user_activity_trends.segmentation.scorer import SegmentScorer
 
 Kind = TypeVar("Kind", bound=BaseModel)
@@ -152,7 +153,7 @@ class _Named(_Follower):
                 f"champion names version {champion.version}, of which there is no {name} "
                 f"({self._datasets[name]._filepath}/{champion.version}); "  # noqa: SLF001
                 "restore it, or choose another model: kedro models list, kedro models promote "
-                "VERSION"
+                f"VERSION. If there is none, remove {self._filepath} and train anew"
             )
             raise InputFileError(msg)
         return load_version(self._datasets[name], name, champion.version)
@@ -184,18 +185,26 @@ class ModelInUseDataset(_Named):
             msg = f"{self._filepath}: there is no champion, so no model is in use; {NO_CHAMPION}"
             raise InputFileError(msg)
         model = self._read("segmentation_model", champion)
-        identities = self._read("segment_identities", champion)
+        named = self._read("segment_identities", champion)
+        identities = parsed(SegmentIdentities, "segment_identities", named)
         scorer = parsed(SegmentScorer, "segment_scorer", self._read("segment_scorer", champion))
         record = parsed(ModelRecord, "model_record", self._read("model_record", champion))
         for name, found in (
             ("segmentation_model", fingerprint(model)),
-            ("segment_identities", identities.get("model")),
-            # Labels do without it, but whoever scores with it must get the same.
+            ("segment_identities", identities.model),
             ("segment_scorer", scorer.model),
             ("model_record", record.model),
         ):
             _same(name, found, champion)
-        return ModelInUse(champion, model, identities, record, self._report(champion))
+        # Labels do without the scorer, but whoever scores with it must get the same.
+        if scorer.version != champion.version or not scorer.is_of(identities):
+            msg = (
+                f"segment_scorer of version {champion.version} does not label as its "
+                "segmentation_model and segment_identities do; restore it, or choose another "
+                "model: kedro models list, kedro models promote VERSION"
+            )
+            raise ModelMismatchError(msg)
+        return ModelInUse(champion, model, named, record, self._report(champion))
 
     def _report(self, champion: Champion) -> dict[str, Any]:
         """Return how the model stood before its gates; nothing if it was put in use without."""
@@ -328,10 +337,22 @@ class LineageDataset(AbstractDataset[dict[str, Any], dict[str, Any]]):
         return self._lineage().model_dump(mode="json")
 
     def save(self, data: dict[str, Any]) -> None:
-        """Add the last step of ``data`` to what the file holds by now."""
+        """Add the last step of ``data`` to what the file holds by now.
+
+        Raises:
+            ChampionError: Another run has given the same new ids since this one read it.
+        """
         step = Lineage.model_validate(data).steps[-1]
         with self._file.locked():
-            self._file.write(self._lineage().with_step(step))
+            lineage = self._lineage()
+            taken = lineage.without(step.version).ids & step.given
+            if taken:
+                msg = (
+                    f"{self._filepath}: another run that went on at the same time has given the "
+                    f"ids {listed(sorted(taken))} to segments of its own; run again"
+                )
+                raise ChampionError(msg)
+            self._file.write(lineage.with_step(step))
 
     def _lineage(self) -> Lineage:
         try:

@@ -9,8 +9,8 @@ import click
 from kedro.framework.startup import ProjectMetadata
 from kedro.pipeline import Pipeline
 
-from user_activity_trends.errors import ChampionError
-from user_activity_trends.tracking.switch import mirror
+from user_activity_trends.errors import ChampionError, ModelMismatchError
+from user_activity_trends.tracking.switch import enabled, mirror
 
 if TYPE_CHECKING:
     from kedro.framework.session import KedroSession
@@ -112,22 +112,15 @@ def promote_model(  # noqa: PLR0913, PLR0917 (one argument an option)
     recipe: str | None,
 ) -> None:
     """Put the model VERSION in use."""
-    from user_activity_trends.lifecycle.judgement import failed_gates
-
     with _opened(metadata, env, recipe) as (session, store):
-        record = store.record(version)  # that it exists comes before what its gates said
-        report = store.report(version)
-        refused = ["it never stood before the gates"] if report is None else failed_gates(report)
-        before = _champion_or_none(store)
-        if record.data.sample and before is not None and not before.sample:
-            refused = [*refused, "it was trained on the embedded sample"]
-        if refused and not force:
+        against = _against(store, version, _champion_or_none(store))
+        if against and not force:
             msg = (
-                f"{version} was refused by {', '.join(refused)}; see kedro models show {version}, "
-                "or put it in use all the same: --force"
+                f"{version} {against}; see kedro models show {version}{_options(env, recipe)}, or "
+                "put it in use all the same: --force"
             )
             raise click.ClickException(msg)
-        reason = why or "by hand" + (f", although refused by {', '.join(refused)}" * bool(refused))
+        reason = why or "by hand" + f", although it {against}" * bool(against)
         _must_label(session, store.scorer(version), labels=labels)
         champion = store.promote(version, "promoted by hand", reason)
     _follow(metadata, champion, env, recipe, labels=labels)
@@ -146,18 +139,39 @@ def roll_back(
     recipe: str | None,
 ) -> None:
     """Put the model in use that the one in use has replaced."""
-    from user_activity_trends.lifecycle.judgement import failed_gates
-
     with _opened(metadata, env, recipe) as (session, store):
         target, before = store.rollback_target(), store.champion()
         _must_label(session, store.scorer(target), labels=labels)
         champion = store.rollback(why)
-        report = store.report(before.version) if before is not None else None
-    force = "" if report is not None and not failed_gates(report) else " --force"
-    options = "".join(f" --{name} {of}" for name, of in (("env", env), ("recipe", recipe)) if of)
-    if before is not None:
-        click.echo(f"To undo this: kedro models promote {before.version}{force}{options}")
+        if before is not None:
+            force = " --force" * bool(_against(store, before.version, champion))
+            click.echo(
+                f"To undo this: kedro models promote {before.version}{force}{_options(env, recipe)}"
+            )
     _follow(metadata, champion, env, recipe, labels=labels)
+
+
+def _against(store: "ModelStore", version: str, in_use: "Champion | None") -> str:
+    """Say what speaks against putting a version in use; nothing if nothing does."""
+    from user_activity_trends.lifecycle.judgement import failed_gates
+
+    record = store.record(version)  # that it exists comes before what its gates said
+    try:
+        report = store.report(version)
+    except ModelMismatchError:
+        told = ["has a promotion_report that is damaged"]
+    else:
+        told = ["never stood before the gates"] if report is None else []
+        if report is not None and (failed := failed_gates(report)):
+            told = [f"was refused by {', '.join(failed)}"]
+    if record.data.sample and in_use is not None and not in_use.sample:
+        told.append("was trained on the embedded sample")
+    return " and ".join(told)
+
+
+def _options(env: str | None, recipe: str | None) -> str:
+    """Repeat the options that say whose models are meant."""
+    return "".join(f" --{name} {of}" for name, of in (("env", env), ("recipe", recipe)) if of)
 
 
 def _lacks(catalog: "CatalogProtocol[Any, Any]") -> list[str]:
@@ -208,11 +222,13 @@ def _follow(
     from kedro.runner import SequentialRunner
 
     with _opened(metadata, env, recipe) as (session, store):
+        mirrored = False
         try:
             session.run(pipeline_names=list(AFTERWARDS), runner=SequentialRunner())
-        except Exception:
-            mirror(session.load_context(), store)  # which a run does at its end
-            raise
+            mirrored = enabled(session.load_context(), AFTERWARDS)  # by the run, at its end
+        finally:
+            if not mirrored:
+                mirror(session.load_context(), store)
 
 
 def _champion_or_none(store: "ModelStore") -> "Champion | None":

@@ -1,17 +1,26 @@
 """Judge a new model against the one in use, and write down why."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pydantic import BaseModel
 
 from user_activity_trends.lifecycle.predecessor import Predecessor
 from user_activity_trends.lifecycle.record import ModelRecord
 from user_activity_trends.segmentation import challenge, gates
 from user_activity_trends.segmentation.gates import Gate, GatesParams
 from user_activity_trends.segmentation.scorer import SegmentScorer
+
+
+class Report(BaseModel):
+    """What a ``promotion_report`` must say at least."""
+
+    decision: Literal["promoted", "refused"]
+    in_words: str
+    gates: tuple[Gate, ...]
 
 
 def judge(  # noqa: PLR0913 (two models, the sessions, and how to judge)

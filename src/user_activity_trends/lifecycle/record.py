@@ -1,11 +1,14 @@
 """What a model was made of."""
 
 import hashlib
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
+
+from user_activity_trends.errors import ModelMismatchError
 
 
 class DataFingerprint(BaseModel):
@@ -57,6 +60,24 @@ class ModelRecord(BaseModel):
     scores: tuple[dict[str, Any], ...]
     """``elbow_curve``, one entry a k; None where a score is not defined."""
     cluster_choice: dict[str, Any]
+
+
+def check_source(data_quality: Mapping[str, Any], valid_sessions: pd.DataFrame) -> None:
+    """See that what is known of a file is of the file that the sessions came from.
+
+    Raises:
+        ModelMismatchError: It is of another: a run that was refused leaves its
+            ``data_quality`` to be looked at, but the sessions as they were.
+    """
+    names = [*data_quality["ranges"]]
+    known = {*names} <= {*valid_sessions} and fingerprint_table(valid_sessions[names])
+    if known != data_quality.get("sha256"):
+        msg = (
+            f"data_quality is about {data_quality['file']}, but valid_sessions are not its "
+            "sessions: that file was refused, or its run was interrupted. The model in use stays; "
+            "train from a file again (kedro run --pipelines training)"
+        )
+        raise ModelMismatchError(msg)
 
 
 def fingerprint_table(table: pd.DataFrame) -> str:

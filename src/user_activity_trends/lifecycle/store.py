@@ -1,7 +1,7 @@
 """All model versions that the catalog holds, and the change of the one in use."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import PurePosixPath
@@ -20,8 +20,10 @@ from user_activity_trends.files.model_versions import (
 )
 from user_activity_trends.lifecycle.champion import Champion, How, Reign, in_order, read_champion
 from user_activity_trends.lifecycle.context import now
+from user_activity_trends.lifecycle.judgement import Report
 from user_activity_trends.lifecycle.record import ModelRecord
-from user_activity_trends.segmentation.model import centroids, fingerprint
+from user_activity_trends.segmentation.alignment import listed
+from user_activity_trends.segmentation.model import fingerprint
 from user_activity_trends.segmentation.naming import SegmentIdentities
 from user_activity_trends.segmentation.scorer import SegmentScorer
 
@@ -42,7 +44,11 @@ _ABANDONED = timedelta(days=1)
 
 def _abandoned_before() -> str:
     """Return the version from which on a run may be going on; older ones ended, some way."""
-    return (datetime.now(UTC) - _ABANDONED).strftime("%Y-%m-%dT%H.%M.%S.000Z")
+    return _as_version(datetime.now(UTC) - _ABANDONED)
+
+
+def _as_version(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H.%M.%S.000Z")
 
 
 class ModelStore:
@@ -93,10 +99,15 @@ class ModelStore:
         return parsed(SegmentIdentities, "segment_identities", found)
 
     def report(self, version: str) -> dict[str, Any] | None:
-        """Return how a version stood before the gates; None if it never did."""
+        """Return how a version stood before the gates; None if it never did.
+
+        Raises:
+            ModelMismatchError: What says so is damaged.
+        """
         if not self._has(REPORT, version):
             return None
         found: dict[str, Any] = self.load(REPORT, version)
+        parsed(Report, REPORT, found)
         return found
 
     def promote(self, version: str, how: How, why: str) -> Champion:
@@ -112,7 +123,8 @@ class ModelStore:
 
         Raises:
             InputFileError: There is no such version, or a part of it is missing.
-            ModelMismatchError: Its parts belong to different models.
+            ModelMismatchError: Its parts belong to different models, or its ids mean other
+                segments than those of the model in use.
             ChampionError: The champion has changed while this was going on.
         """
         reign = Reign(
@@ -125,6 +137,7 @@ class ModelStore:
         )
         try:
             old = self.champion()
+            self._must_not_reuse_ids(version, old)
         except ChampionError:
             new = Champion.first(reign)
             self._champion.replace_damaged(new.model_dump(mode="json"))
@@ -166,24 +179,27 @@ class ModelStore:
         """Put that version in use which the one in use has replaced; see ``promote``."""
         return self.promote(self.rollback_target(), "rolled back", why)
 
-    def retain(self, newest: int) -> list[str]:
+    def retain(self, newest: int, judged: str | None = None) -> list[str]:
         """Remove old versions, and what runs that were interrupted have left.
 
         The champion stays, and so does the one that a rollback would go back to. What
-        is incomplete or was never judged stays for a day: its run may be going on.
+        is incomplete, was never judged, or has passed and was never in use stays for a
+        day: its run may be going on, and about to put it in use.
 
         Args:
             newest: Versions to keep besides those, the newest.
+            judged: The version that the calling run has judged, which stays as well.
 
         Returns:
             The versions that were removed, the oldest first.
         """
         champion = self.champion()
-        needed = set(in_order(champion.history)[-2:]) if champion else set()
+        history = champion.history if champion else ()
+        needed = {*in_order(history)[-2:], judged}
         others = [one for one in self.versions() if one not in needed]
         oldest = others[: max(len(others) - newest, 0)]
         ended = _abandoned_before()
-        done = [one for one in oldest if one < ended or self._has(REPORT, one)]
+        done = [one for one in oldest if self._is_done(one, ended, history)]
         left = [one for one in self.incomplete() if one < ended]
         removed = sorted({*done, *left} - needed)
         for version in removed:
@@ -193,6 +209,37 @@ class ModelStore:
                 with suppress(FileNotFoundError):
                     files.rm(str(place / version), recursive=True)
         return removed
+
+    def _is_done(self, version: str, ended: str, history: Sequence[Reign]) -> bool:
+        """Tell whether no run goes on that makes a version, or puts it in use."""
+        try:
+            report = self.report(version)
+            trained = datetime.fromisoformat(self.record(version).trained)
+        except (ModelMismatchError, DatasetError):
+            return version < ended  # it cannot be read
+        # The version of an orchestrated run is its interval's, which may be long ago.
+        started = max(version, _as_version(trained))
+        if started < ended or any(one.version == version for one in history):
+            return True
+        return report is not None and report["decision"] == "refused"
+
+    def _must_not_reuse_ids(self, version: str, old: Champion | None) -> None:
+        """Refuse a model whose ids were given when no model was in use, if one was since."""
+        if old is None or any(one.version == version for one in old.history):
+            return
+        identities, sample = self.identities(version), self.record(version).data.sample
+        if identities.based_on is not None or sample or not old.had_own_sessions:
+            return
+        own = {one.segment for one in identities.segments}
+        shared = own & {one.segment for one in self.identities(old.version).segments}
+        if shared:
+            msg = (
+                f"{version} was trained before any model was in use, so its segments "
+                f"{listed(sorted(shared))} are not those of {old.version}, which is in use, and "
+                "their ids would mean other sessions. The model in use stays; train again, which "
+                "goes on from it"
+            )
+            raise ModelMismatchError(msg)
 
     @property
     def _champion(self) -> ChampionDataset:
@@ -252,17 +299,6 @@ class ModelStore:
         identities = parsed(SegmentIdentities, "segment_identities", parts["segment_identities"])
         scorer = parsed(SegmentScorer, "segment_scorer", parts["segment_scorer"])
         record = parsed(ModelRecord, "model_record", parts["model_record"])
-        same_numbers = bool(
-            (scorer.centers == centroids(parts["segmentation_model"])).all()
-            if scorer.centers.shape == centroids(parts["segmentation_model"]).shape
-            else False
-        )
-        if scorer.version != version or not same_numbers:
-            msg = (
-                f"segment_scorer of version {version} is not that of its segmentation_model; "
-                "restore the files, or choose another version. The model in use stays"
-            )
-            raise ModelMismatchError(msg)
         for name, model in (
             ("segment_identities", identities.model),
             ("segment_scorer", scorer.model),
@@ -275,4 +311,11 @@ class ModelStore:
                     "The model in use stays"
                 )
                 raise ModelMismatchError(msg)
+        if scorer.version != version or not scorer.is_of(identities):
+            msg = (
+                f"segment_scorer of version {version} does not label as its segmentation_model and "
+                "segment_identities do; restore the files, or choose another version. The model in "
+                "use stays"
+            )
+            raise ModelMismatchError(msg)
         return own

@@ -65,6 +65,11 @@ class Step(BaseModel):
     segments: tuple[Descent, ...]
     retired: tuple[Retirement, ...]
 
+    @property
+    def given(self) -> set[int]:
+        """The ids that it was first to give; of a first model none, as it counts from 1."""
+        return {one.segment for one in self.segments if one.origin not in {"first", "kept"}}
+
 
 class Lineage(BaseModel):
     """Which segment came from which, over all models ever trained."""
@@ -82,9 +87,14 @@ class Lineage(BaseModel):
         return Lineage(steps=(*self.without(step.version).steps, step))
 
     @property
+    def ids(self) -> set[int]:
+        """All ids that any model ever had."""
+        return {one.segment for step in self.steps for one in step.segments}
+
+    @property
     def highest(self) -> int:
-        """The highest id that any model ever had; 0 if there was none."""
-        return max((one.segment for step in self.steps for one in step.segments), default=0)
+        """The highest of them; 0 if there are none."""
+        return max(self.ids, default=0)
 
     def shares(self, version: str) -> dict[int, float]:
         """Return the share of the training sessions of each segment of a model."""

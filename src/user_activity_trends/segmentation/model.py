@@ -1,6 +1,7 @@
 """The segmentation model: one scikit-learn ``Pipeline`` from raw features to a cluster."""
 
 import hashlib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -14,8 +15,8 @@ from user_activity_trends.segmentation.threads import one_thread
 
 Matrix = NDArray[np.float64]
 
-_LEARNT = ("statistics_", "min_", "mean_", "center_", "scale_", "cluster_centers_")
-"""What steps have learnt from the training sessions, and label by."""
+_LEARNT = ("statistics_", "min_", "mean_", "center_", "scale_")
+"""What the steps before k-means have learnt from the training sessions, and label by."""
 
 
 class SegmentationModel(Protocol):
@@ -51,8 +52,22 @@ def build_model(  # noqa: PLR0913, PLR0917 (what k-means takes, and where it goe
         ``scale`` and ``cluster``; takes a data frame of raw features.
     """
     from sklearn.cluster import KMeans
-    from sklearn.impute import SimpleImputer
     from sklearn.pipeline import Pipeline
+
+    steps = _steps_before(scaler)
+    with one_thread():
+        means = KMeans(n_clusters, n_init=restarts, random_state=random_state).fit(scaled)
+        if anchor is not None:
+            near = go_on(scaled, means.inertia_, anchor)
+            means = means if near is None else near
+    steps.append(("cluster", means))
+    model: SegmentationModel = Pipeline(steps)
+    return model
+
+
+def _steps_before(scaler: FeatureScaler) -> list[tuple[str, Any]]:
+    """Build the steps that turn raw features into scaled ones."""
+    from sklearn.impute import SimpleImputer
     from sklearn.preprocessing import FunctionTransformer
 
     columns = scaler.columns
@@ -67,14 +82,7 @@ def build_model(  # noqa: PLR0913, PLR0917 (what k-means takes, and where it goe
         log = FunctionTransformer(np.log1p)
         steps.append(("transform", log.fit(example if named else example.to_numpy())))
     steps.append(("scale", _scikit_learn_scaler(scaler, named=named)))
-    with one_thread():
-        means = KMeans(n_clusters, n_init=restarts, random_state=random_state).fit(scaled)
-        if anchor is not None:
-            near = go_on(scaled, means.inertia_, anchor)
-            means = means if near is None else near
-    steps.append(("cluster", means))
-    model: SegmentationModel = Pipeline(steps)
-    return model
+    return steps
 
 
 def _scikit_learn_scaler(scaler: FeatureScaler, *, named: bool) -> Any:
@@ -163,10 +171,26 @@ def is_continued(model: SegmentationModel) -> bool:
 
 def fingerprint(model: SegmentationModel) -> str:
     """Return a name for the model that no other shares: its columns, scaling and centroids."""
-    digest = hashlib.sha256("\n".join(model.feature_names_in_).encode())
-    for name, step in model.named_steps.items():
-        learnt = (of for of in _LEARNT if of in vars(step))
+    *before, (_, means) = model.named_steps.items()
+    return _fingerprint(model.feature_names_in_, before, means.cluster_centers_)
+
+
+def fingerprint_of(scaler: FeatureScaler, centers: Matrix) -> str:
+    """Return the fingerprint of the model that these numbers are of.
+
+    Args:
+        scaler: The numbers with which its features are scaled.
+        centers: Its centroids in scaled units, shape (clusters, features).
+    """
+    return _fingerprint(scaler.columns, _steps_before(scaler), centers)
+
+
+def _fingerprint(columns: Iterable[str], before: Sequence[tuple[str, Any]], centers: Matrix) -> str:
+    digest = hashlib.sha256("\n".join(columns).encode())
+    for name, step in before:
         digest.update(f"\n{name} {type(step).__name__}\n".encode())
-        for of in learnt:
-            digest.update(np.asarray(vars(step)[of], dtype=np.float64).tobytes())
+        for of in _LEARNT:
+            if of in vars(step):
+                digest.update(np.asarray(vars(step)[of], dtype=np.float64).tobytes())
+    digest.update(b"\ncluster KMeans\n" + np.asarray(centers, dtype=np.float64).tobytes())
     return digest.hexdigest()[:16]

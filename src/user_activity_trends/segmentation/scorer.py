@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from user_activity_trends.recipes import Scaler, Transform
 from user_activity_trends.segmentation.continuity import Anchor, carry_over
-from user_activity_trends.segmentation.model import Assignment, Matrix, nearest
+from user_activity_trends.segmentation.model import Assignment, Matrix, fingerprint_of, nearest
 from user_activity_trends.segmentation.naming import SegmentIdentities
 from user_activity_trends.segmentation.scaling import FeatureScaler, FeatureScaling
 
@@ -128,6 +128,14 @@ class SegmentScorer(BaseModel):
             scaler=self.scaler,
             features=tuple(FeatureScaling(**one.model_dump()) for one in self.features),
         )
+
+    def is_of(self, identities: SegmentIdentities) -> bool:
+        """Tell whether it labels as the model with these identities does, number by number."""
+        if len(identities.segments) != len(self.segments):
+            return False
+        rebuilt = self.build(self.version, self.feature_scaler, self.centers, identities)
+        own = fingerprint_of(self.feature_scaler, self.centers)
+        return self == rebuilt and self.model == own
 
     def takes(self, scaler: FeatureScaler) -> bool:
         """Tell whether it looks at the same columns in the same way, but for the scaling."""

@@ -67,6 +67,16 @@ class TrackingHooks:
         self, run_params: dict[str, Any], catalog: CatalogProtocol[Any, Any]
     ) -> None:
         """Mirror what is new; the summary of the run has been shown by then."""
+        self._mirror(run_params, catalog)
+
+    @hook_impl(trylast=True)
+    def on_pipeline_error(
+        self, run_params: dict[str, Any], catalog: CatalogProtocol[Any, Any]
+    ) -> None:
+        """Mirror a model that was refused, and one that is in use although a later stage failed."""
+        self._mirror(run_params, catalog)
+
+    def _mirror(self, run_params: dict[str, Any], catalog: CatalogProtocol[Any, Any]) -> None:
         pipelines = run_params["pipeline_names"] or ["__default__"]
         if not switch.enabled(self._context, pipelines):
             return

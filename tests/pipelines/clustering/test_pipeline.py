@@ -12,7 +12,7 @@ from kedro.runner import SequentialRunner
 
 from user_activity_trends.lifecycle.context import RunContext
 from user_activity_trends.lifecycle.in_use import ReigningChampion
-from user_activity_trends.lifecycle.record import Git
+from user_activity_trends.lifecycle.record import Git, fingerprint_table
 from user_activity_trends.pipelines.clustering import create_pipeline
 from user_activity_trends.pipelines.clustering.params import ClusteringParams, StabilityParams
 from user_activity_trends.pipelines.data_processing import nodes as processing
@@ -54,6 +54,7 @@ def run_stage(
 ) -> Tables:
     """Run the stage with the configuration of ``conf/base``, and return all that it makes."""
     scaled = inputs["scaled_features"]
+    numbers = inputs.get("valid_sessions", scaled).select_dtypes("number")
     given = {
         "scaled_features": scaled,
         "feature_scaler": inputs["feature_scaler"],
@@ -69,7 +70,11 @@ def run_stage(
         "session_features": inputs.get("session_features", scaled),
         "reigning_champion": reigning or ReigningChampion(),
         "earlier_lineage": {"steps": []},
-        "data_quality": {"file": "sessions.csv"},
+        "data_quality": {
+            "file": "sessions.csv",
+            "sha256": fingerprint_table(numbers),
+            "ranges": dict.fromkeys(numbers),
+        },
         "run_context": RunContext(
             version="2026-01-31T05.00.00.000Z",
             started="2026-01-31T05:00:00+00:00",

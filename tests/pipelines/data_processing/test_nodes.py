@@ -15,6 +15,7 @@ from user_activity_trends.errors import (
     DegenerateDataError,
     InputFileError,
 )
+from user_activity_trends.lifecycle.record import fingerprint_table
 from user_activity_trends.pipelines.data_processing import nodes
 from user_activity_trends.pipelines.data_processing.params import DataProcessingParams
 from user_activity_trends.recipes import RecipesParams
@@ -97,6 +98,7 @@ def test_a_clean_table_is_reported_as_it_is() -> None:
     assert list(rejected.columns) == ["file", "row", "session_id", "column", "value", "reason"]
     assert quality == {
         "file": "in.csv",
+        "sha256": fingerprint_table(_sessions(4)[["pages", "seconds", "exits"]]),
         "rows_read": 4,
         "rows_accepted": 4,
         "rows_rejected": 0,

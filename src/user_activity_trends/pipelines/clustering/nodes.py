@@ -8,11 +8,16 @@ import pandas as pd
 from tqdm import tqdm
 
 from user_activity_trends.charts import palette
-from user_activity_trends.errors import ChampionError
+from user_activity_trends.errors import ChampionError, ModelMismatchError
 from user_activity_trends.lifecycle.context import RunContext
 from user_activity_trends.lifecycle.in_use import ReigningChampion
 from user_activity_trends.lifecycle.predecessor import Predecessor, follow
-from user_activity_trends.lifecycle.record import DataFingerprint, ModelRecord, fingerprint_table
+from user_activity_trends.lifecycle.record import (
+    DataFingerprint,
+    ModelRecord,
+    check_source,
+    fingerprint_table,
+)
 from user_activity_trends.locations import is_sample
 from user_activity_trends.pipelines.clustering.params import (
     SelectionParams,
@@ -36,6 +41,7 @@ logger = logging.getLogger(__name__)
 def find_predecessor(
     reigning_champion: ReigningChampion,
     data_quality: dict[str, Any],
+    valid_sessions: pd.DataFrame,
     feature_scaler: dict[str, Any],  # noqa: ARG001 (Kedro orders nodes by their inputs only)
 ) -> dict[str, Any]:
     """Read which model is in use, once for the whole run.
@@ -43,11 +49,16 @@ def find_predecessor(
     Args:
         reigning_champion: The model in use.
         data_quality: Names the file of the sessions.
+        valid_sessions: The sessions.
         feature_scaler: Not used: a run whose sessions are refused writes nothing of a model.
 
     Returns:
         ``predecessor``; see ``lifecycle.predecessor.Predecessor``.
+
+    Raises:
+        ModelMismatchError: The sessions are of another file.
     """
+    check_source(data_quality, valid_sessions)
     sample = is_sample(data_quality["file"])
     return follow(reigning_champion, sample=sample).model_dump(mode="json")
 
@@ -248,6 +259,9 @@ def align_segments(  # noqa: PLR0913, PLR0917 (one argument an input)
         ``distance_limit``, and ``segments``: ``cluster``, ``segment``,
         ``segment_name``, ``colour``, ``origin``, ``came_from``. And
         ``segment_lineage`` with the step of this model added.
+
+    Raises:
+        ModelMismatchError: The lineage does not know the model in use.
     """
     centers = models.centroids(segmentation_model)
     clusters = models.nearest(_matrix(scaled_features), centers).cluster
@@ -256,6 +270,12 @@ def align_segments(  # noqa: PLR0913, PLR0917 (one argument an input)
     own = known.champion is not None and known.champion.had_own_sessions
     if known.scorer is not None or own:
         lineage = alignment.Lineage.model_validate(earlier_lineage).without(run_context.version)
+    if known.scorer is not None and not lineage.shares(known.scorer.version):
+        msg = (
+            f"segment_lineage knows nothing of {known.scorer.version}, the model in use; restore "
+            "it: it says which ids were used, so that none is used again"
+        )
+        raise ModelMismatchError(msg)
     identities, step = identities_of(
         naming.NamedClusters.model_validate(named_clusters),
         clusters,

@@ -16,7 +16,7 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 nodes.find_predecessor,
-                inputs=["reigning_champion", "data_quality", "feature_scaler"],
+                inputs=["reigning_champion", "data_quality", "valid_sessions", "feature_scaler"],
                 outputs="predecessor",
                 name="find_predecessor",
             ),

@@ -7,6 +7,7 @@ import narwhals as nw
 import pandas as pd
 
 from user_activity_trends.errors import listed
+from user_activity_trends.lifecycle.record import fingerprint_table
 from user_activity_trends.pipelines.data_processing.params import DataProcessingParams
 from user_activity_trends.recipes import RecipesParams
 from user_activity_trends.segmentation.scaling import FeatureScaler
@@ -50,8 +51,10 @@ def validate_sessions(
     unused = [name for name in table.columns if name not in checked.columns]
     if unused:
         logger.info("%s: columns not used: %s", file, listed(unused))
+    ranges = quality.ranges(accepted, rules)
     report = {
         "file": file,
+        "sha256": fingerprint_table(accepted.select(*ranges).to_native()),
         "rows_read": len(table),
         "rows_accepted": len(accepted),
         "rows_rejected": defects["row"].n_unique(),
@@ -60,7 +63,7 @@ def validate_sessions(
         "duplicates": {"keep": "kept", "drop": "dropped"}[processing.duplicates],
         "blank_lines": sessions.attrs.get("blank_lines", 0),
         "unused_columns": unused,
-        "ranges": quality.ranges(accepted, rules),
+        "ranges": ranges,
     }
     return defects.to_native(), report
 

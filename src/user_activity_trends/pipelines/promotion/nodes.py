@@ -10,7 +10,7 @@ from user_activity_trends.errors import ModelMismatchError, PromotionRefusedErro
 from user_activity_trends.lifecycle import context, judgement
 from user_activity_trends.lifecycle.champion import Champion, Reign
 from user_activity_trends.lifecycle.predecessor import Predecessor
-from user_activity_trends.lifecycle.record import ModelRecord, fingerprint_table
+from user_activity_trends.lifecycle.record import ModelRecord, check_source, fingerprint_table
 from user_activity_trends.pipelines.promotion.params import PromotionParams
 from user_activity_trends.segmentation import model as models
 from user_activity_trends.segmentation.model import SegmentationModel
@@ -34,7 +34,7 @@ def compare_with_champion(  # noqa: PLR0913 (one argument an input)
     predecessor: dict[str, Any],
     valid_sessions: pd.DataFrame,
     scaled_features: pd.DataFrame,
-    rejected_sessions: pd.DataFrame,
+    data_quality: dict[str, Any],
     promoting: PromotionParams,
     columns: ColumnsParams,
     resamples: int,
@@ -51,7 +51,7 @@ def compare_with_champion(  # noqa: PLR0913 (one argument an input)
         predecessor: The model in use.
         valid_sessions: All sessions, in their own units, with their outcome.
         scaled_features: The sessions that it was trained on.
-        rejected_sessions: The defects of the rows that were refused.
+        data_quality: How many rows were refused.
         promoting: On which sessions, and the gates.
         columns: Which columns are outcome and period.
         resamples: Bootstrap samples.
@@ -70,17 +70,18 @@ def compare_with_champion(  # noqa: PLR0913 (one argument an input)
     trained = valid_sessions[SESSION_ID].isin(scaled_features[SESSION_ID])
     followed = Predecessor.model_validate(predecessor)
     _check_run(record, followed, valid_sessions[trained])
+    check_source(data_quality, valid_sessions)
     _check_kinship(segmentation_model, segment_identities, scorer, record, valid_sessions)
     in_sample = bool(trained.all())
     judged = valid_sessions if in_sample else valid_sessions[~trained].reset_index(drop=True)
-    refused = rejected_sessions["row"].nunique()
+    refused, accepted = data_quality["rows_rejected"], data_quality["rows_accepted"]
     report = judgement.judge(
         record,
         scorer,
         followed,
         judged,
         judged[columns.outcome].to_numpy(dtype=np.bool_) if columns.outcome else None,
-        rejected=refused / (refused + len(valid_sessions)),
+        rejected=refused / (refused + accepted),
         limits=promoting.gates,
         allow_new_segments=promoting.allow_new_segments,
         resamples=resamples,
@@ -178,11 +179,7 @@ def promote_model(
                 f"{promotion_report['candidate']} --force"
             )
             raise PromotionRefusedError(msg)
-        logger.warning(
-            "%s %s stays in use, and labels these sessions",
-            promotion_report["in_words"],
-            champion.version,
-        )
+        logger.warning("%s", promotion_report["in_words"])
         return champion.model_dump(mode="json")
     logger.info("%s", promotion_report["in_words"])
     reign = Reign(

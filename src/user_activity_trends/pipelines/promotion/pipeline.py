@@ -19,7 +19,7 @@ def create_pipeline() -> Pipeline:
                     "predecessor": "predecessor",
                     "valid_sessions": "valid_sessions",
                     "scaled_features": "scaled_features",
-                    "rejected_sessions": "rejected_sessions",
+                    "data_quality": "data_quality",
                     "promoting": "params:promotion",
                     "columns": "params:columns",
                     "resamples": "params:clustering.stability.resamples",
