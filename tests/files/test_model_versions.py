@@ -389,6 +389,26 @@ def test_the_lineage_before_a_run_is_read_where_it_is_written(tmp_path: Path) ->
     assert earlier.load() == {"steps": [step]}
 
 
+def test_two_runs_at_the_same_time_do_not_give_one_id_to_two_segments(tmp_path: Path) -> None:
+    dataset = LineageDataset(filepath=str(tmp_path / "lineage.json"))
+
+    def step(version: str, *segments: tuple[int, str]) -> dict[str, Any]:
+        told = {"segment_name": "x", "share": 0.5, "came_from": []}
+        made = [told | {"segment": one, "origin": origin} for one, origin in segments]
+        return {"version": version, "based_on": None, "segments": made, "retired": []}
+
+    dataset.save({"steps": [step("a", (1, "first"), (2, "first"))]})
+    dataset.save({"steps": [step("b", (1, "kept"), (3, "new"))]})
+    dataset.save({"steps": [step("b", (1, "kept"), (3, "new"))]})  # a task that is run again
+    before = dataset.load()
+    with pytest.raises(DatasetError) as refused:
+        dataset.save({"steps": [step("c", (1, "kept"), (3, "split"), (4, "new"))]})
+
+    assert isinstance(cause(refused), ChampionError)
+    assert "has given the ids 3 to segments of its own; run again" in str(cause(refused))
+    assert dataset.load() == before
+
+
 @pytest.mark.parametrize("damaged", ["{", '{"steps": [{"version": "a"}]}'])
 def test_a_damaged_lineage_is_told_by_its_name_and_not_overwritten(
     tmp_path: Path, damaged: str

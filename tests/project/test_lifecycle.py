@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 import yaml
 from click.testing import CliRunner, Result
+from kedro.framework.session import KedroSession
 from tests.project.conftest import loaded
 
 from user_activity_trends.cli import cli
@@ -21,6 +22,7 @@ from user_activity_trends.errors import (
     SettingError,
     UserActivityTrendsError,
 )
+from user_activity_trends.lifecycle.store import ModelStore
 from user_activity_trends.segmentation.scorer import SegmentScorer
 
 Run = Callable[..., None]
@@ -166,7 +168,7 @@ def test_a_refused_model_leaves_the_one_in_use_and_may_be_promoted_by_hand(
     forced = models("promote", third, "--force")
     assert forced.exit_code == 0, forced.output
     assert state(data_root) == of(third)
-    assert "although refused by" in read(data_root / "06_models/champion.json")["why"]
+    assert "although it was refused by" in read(data_root / "06_models/champion.json")["why"]
     assert len(pd.read_csv(data_root / "07_model_output/segment_profiles.csv")) == 2
 
 
@@ -345,23 +347,42 @@ def test_what_interrupted_runs_have_left_is_removed_after_a_day(
     assert f"{of_today}" in models("list").output
 
 
-def test_a_model_that_another_run_is_about_to_judge_is_not_removed(
+def test_a_model_that_another_run_is_about_to_judge_or_to_put_in_use_is_not_removed(
     run: Run, data_root: Path
 ) -> None:
     run(pipeline="training")
     (first,) = versions(data_root)
-    times = [datetime.now(UTC) - timedelta(minutes=age) for age in (3, 2, 1)]
-    judged, unjudged, newest = (f"{one:%Y-%m-%dT%H.%M.%S}.000Z" for one in times)
+    times = [datetime.now(UTC) - timedelta(minutes=age) for age in (4, 3, 2, 1)]
+    refused, passed, unjudged, newest = (f"{one:%Y-%m-%dT%H.%M.%S}.000Z" for one in times)
     parts = [*(data_root / "06_models").glob("*.json"), data_root / "06_models" / PICKLE]
     for part in (one for one in parts if one.is_dir()):
-        for version in (judged, unjudged, newest):
-            if part.name != "promotion_report.json" or version == judged:
+        for version in (refused, passed, unjudged, newest):
+            if part.name != "promotion_report.json" or version in {refused, passed}:
                 shutil.copytree(part / first, part / version)
+    report = data_root / f"06_models/promotion_report.json/{refused}/promotion_report.json"
+    report.write_text(json.dumps(read(report) | {"decision": "refused"}), encoding="utf-8")
 
     run(pipeline="training", promotion={"keep_versions": 1})
 
-    assert {unjudged, newest} <= set(versions(data_root))
-    assert judged not in versions(data_root)
+    assert {passed, unjudged, newest} <= set(versions(data_root))
+    assert refused not in versions(data_root)
+
+
+def test_the_model_that_a_late_run_of_an_old_interval_has_judged_stays_until_it_is_reported(
+    trained: list[str], in_project: Path, data_root: Path
+) -> None:
+    old = "2020-01-01T00.00.00.000Z"
+    parts = [*(data_root / "06_models").glob("*.json"), data_root / "06_models" / PICKLE]
+    for part in (one for one in parts if one.is_dir()):
+        shutil.copytree(part / trained[0], part / old)
+    report = data_root / f"06_models/promotion_report.json/{old}/promotion_report.json"
+    report.write_text(json.dumps(read(report) | {"decision": "refused"}), encoding="utf-8")
+
+    with KedroSession.create(project_path=in_project, env="test") as session:
+        store = ModelStore(session.load_context().catalog)
+        first, again = store.retain(0, old), store.retain(0)
+
+    assert (first, again) == ([], [old])
 
 
 def test_a_record_that_cannot_be_read_hides_no_other_model(

@@ -256,7 +256,7 @@ def test_a_model_that_was_never_judged_takes_over_without_labels_and_says_so(
     champion.unlink()
     refused = models("promote", version)
     assert refused.exit_code == 1
-    assert "it never stood before the gates" in refused.output
+    assert "never stood before the gates" in refused.output
     assert not champion.exists()
 
     done = models("promote", version, "--force")
@@ -303,7 +303,7 @@ def test_the_sample_comes_back_by_force_only_and_takes_no_ids(
 
     refused = models_of_base("promote", sample)
     assert refused.exit_code == 1
-    assert "it was trained on the embedded sample" in refused.output
+    assert "was trained on the embedded sample" in refused.output
     assert read(champion)["version"] == first
     assert models_of_base("promote", sample, "--force", "--no-labels").exit_code == 0
     run(env="base", pipeline="training", clustering=QUICK, sessions_file=str(own))
