@@ -6,7 +6,7 @@ BENCH_ENVIRONMENT := .venv-bench
 BIN := $(ENVIRONMENT)/bin
 # MLflow takes older packages than the rest, so it has an environment of its own.
 MLFLOW_ENVIRONMENT := .venv-mlflow
-RUN_ENVIRONMENT := $(if $(MLFLOW),$(MLFLOW_ENVIRONMENT)/mlflow,$(ENVIRONMENT)/runtime)
+RUN_ENVIRONMENT := $(if $(filter-out 0 no off false,$(MLFLOW)),$(MLFLOW_ENVIRONMENT)/mlflow,$(ENVIRONMENT)/runtime)
 
 # Bytecode makes every start seconds faster; telemetry is off (see .telemetry).
 unexport PYTHONDONTWRITEBYTECODE

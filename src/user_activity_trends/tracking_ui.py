@@ -1,6 +1,7 @@
 """Open MLflow's user interface on the store that ``mlflow.yml`` names."""
 
 import os
+import socket
 import sys
 from pathlib import Path
 
@@ -26,6 +27,7 @@ def main() -> None:
         click.echo(f"the tracking server has the user interface: {shown}")
         return
     where, port = settings.ui.host, settings.ui.port
+    _must_be_free(where, int(port))
     created = settings.tracking.experiment.create_experiment_kwargs
     # By environment: other users of the machine can read the arguments of a process.
     environment = os.environ | {
@@ -37,6 +39,17 @@ def main() -> None:
     click.echo(f"MLflow: http://{where}:{port} (Ctrl-C ends it)")
     command = [sys.executable, "-m", "mlflow", "ui", "--host", where, "--port", port]
     os.execve(sys.executable, command, environment)  # noqa: S606 (Ctrl-C shall reach it)
+
+
+def _must_be_free(host: str, port: int) -> None:
+    """Refuse a port at which another program answers, whose address would be told."""
+    with socket.socket() as tried:
+        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            tried.bind((host, port))
+        except OSError as error:
+            msg = f"{host}:{port}: {error.strerror}; set MLFLOW_PORT to a free port"
+            raise SystemExit(msg) from error
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import logging
 import secrets
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -9,14 +10,21 @@ from typing import Any
 
 import mlflow
 import pytest
+from click.testing import CliRunner
 from kedro.framework.project import settings
+from kedro.framework.startup import bootstrap_project
+from kedro.io import DatasetError
 from mlflow import MlflowClient
 from planted_versions import PlantedStore, sessions
 from projects import PROJECT, make_context
 from servers import MlflowServer, free_port
 
+from user_activity_trends.cli import cli
+from user_activity_trends.errors import PromotionRefusedError
+from user_activity_trends.lifecycle import commands
 from user_activity_trends.lifecycle.store import ModelStore
 from user_activity_trends.segmentation.model import fingerprint
+from user_activity_trends.tracking import switch
 from user_activity_trends.tracking.mirror import Mirror
 from user_activity_trends.tracking.switch import mirror
 
@@ -250,6 +258,75 @@ def test_mlflow_agrees_with_the_catalog_after_runs_promotion_and_rollback(
     assert aliases("life") == {"champion": first, "candidate": second}
     loaded = mlflow.sklearn.load_model("models:/life@champion")
     assert fingerprint(loaded) == catalog.record(first).model
+    assert at_server.url == mlflow.get_tracking_uri()
+
+
+def agree_on(name: str) -> None:
+    champion = ModelStore(make_context().catalog).champion()
+    assert champion is not None
+    assert aliases(name).get("champion") == champion.version
+
+
+def test_mlflow_agrees_with_the_catalog_after_each_command(
+    at_server: MlflowServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = "user_activity_trends"
+    first, second = run_project(), run_project()
+    agree_on(name)
+
+    def models(*arguments: str) -> None:
+        done = CliRunner().invoke(
+            cli, ["models", *arguments, "--env", "test"], obj=bootstrap_project(PROJECT)
+        )
+        assert done.exit_code == 0, done.output
+        agree_on(name)
+
+    monkeypatch.chdir(PROJECT)
+    models("rollback")
+    assert aliases(name)["champion"] == first
+    models("promote", second, "--no-labels")
+    assert aliases(name)["champion"] == second
+    # Runs of these pipelines are left out: the command itself has to tell MLflow.
+    monkeypatch.setattr(switch, "enabled", lambda _, pipelines=(): "labelling" not in pipelines)
+    monkeypatch.setattr(commands, "enabled", switch.enabled)
+    models("rollback")
+    assert aliases(name)["champion"] == first
+    assert at_server.url == mlflow.get_tracking_uri()
+
+
+def test_mlflow_agrees_with_the_catalog_after_a_stage_that_failed(
+    at_server: MlflowServer, tmp_path: Path
+) -> None:
+    first = run_project(registered_model="failed")
+    output = tmp_path / "data root/07_model_output"
+    shutil.rmtree(output)
+    output.write_text("no folder", encoding="utf-8")
+
+    with pytest.raises(DatasetError):
+        run_project(registered_model="failed")
+
+    assert len(numbers("failed")) == 2
+    assert aliases("failed")["champion"] != first
+    agree_on("failed")
+    assert at_server.url == mlflow.get_tracking_uri()
+
+
+def test_a_first_model_that_is_refused_is_logged_as_a_candidate(at_server: MlflowServer) -> None:
+    with (
+        pytest.raises(PromotionRefusedError),
+        settings.SESSION_CLASS.create(
+            project_path=PROJECT,
+            env="test",
+            runtime_params={
+                "tracking": {"registered_model": "refused"},
+                "promotion": {"gates": {"minimum_rows": 10_000}},
+            },
+        ) as session,
+    ):
+        session.run(pipeline_names=["training"])
+
+    assert numbers("refused") == [session.session_id]
+    assert aliases("refused") == {"candidate": session.session_id}
     assert at_server.url == mlflow.get_tracking_uri()
 
 

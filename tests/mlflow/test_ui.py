@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -142,6 +143,20 @@ def test_make_mlflow_shows_the_file(context_of_a_file: Any, store: PlantedStore)
             assert found.tags["model_version"] == FIRST
         finally:
             os.killpg(interface.pid, signal.SIGKILL)
+
+
+def test_make_mlflow_announces_no_port_that_is_taken() -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        environment = os.environ | {"MLFLOW_PORT": str(port), "PYTHONPATH": "src"}
+        command = [sys.executable, "-m", "user_activity_trends.tracking_ui"]
+        done = subprocess.run(command, env=environment, check=False, capture_output=True, text=True)
+
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.splitlines()[-1].endswith("set MLFLOW_PORT to a free port")
 
 
 def test_where_a_server_is_its_address_is_told(server: MlflowServer) -> None:

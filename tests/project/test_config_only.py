@@ -211,7 +211,7 @@ def test_a_code_that_is_not_mapped_is_refused_under_the_id_of_its_session(
     with _newest(data_root, "rejected_sessions.csv").open(encoding="utf-8", newline="") as told:
         lines = [tuple(line.values())[1:] for line in csv.DictReader(told)]
     assert lines == [
-        ("7", "00006", "Bought?", "maybe", "not one of TRUE, FALSE, 1, 0"),
+        ("7", "00006", "Bought?", "maybe", "not one of TRUE, FALSE, 1, 0, no, yes"),
         ("8", "00007", "When", "13", "not one of spring, summer, autumn, winter"),
         ("9", "00001", "visit no", "00001", "id occurs before"),
     ]

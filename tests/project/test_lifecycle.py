@@ -209,7 +209,7 @@ def test_models_are_listed_shown_and_compared(
     rows = {line.split()[-1]: line for line in listed.splitlines() if line.strip()}
     assert f"in use  {second}" in listed
     assert listed.index(first) < listed.index(second)
-    assert any("incomplete: its run was interrupted" in line for line in rows.values())
+    assert any("incomplete: no segmentation_model, " in line for line in rows.values())
 
     shown = models("show").output
     for told in (second, "minimum_jaccard", "scikit-learn", "kept", "until now", TINY):

@@ -13,7 +13,12 @@ from kedro.io import DatasetError
 from tests.project.conftest import loaded
 
 from user_activity_trends.cli import cause_of, cli
-from user_activity_trends.errors import ModelMismatchError
+from user_activity_trends.errors import (
+    CellsError,
+    ColumnsError,
+    ModelMismatchError,
+    PromotionRefusedError,
+)
 
 Run = Callable[..., None]
 QUICK = {
@@ -22,6 +27,7 @@ QUICK = {
     "selection": {"method": "fixed", "n_clusters": 3},
 }
 OTHERWISE = "does not label as its segmentation_model and segment_identities do"
+TINY = Path(__file__).resolve().parents[1] / "data/tiny_sessions.csv"
 PARTS = ("segment_identities", "segment_scorer", "model_record")
 
 
@@ -55,6 +61,22 @@ def models(in_project: Path, after_a_run: Path) -> Callable[..., Result]:
     """Run a command of ``kedro models`` in this process, after one run."""
     assert in_project
     assert after_a_run
+
+    def invoke(*arguments: str) -> Result:
+        command, *others = arguments
+        return CliRunner().invoke(cli, ["models", command, "--env", "test", *others], obj=loaded())
+
+    return invoke
+
+
+@pytest.fixture
+def models_of_trainings(
+    in_project: Path, data_root: Path, request: pytest.FixtureRequest
+) -> Callable[..., Result]:
+    """Run a command of ``kedro models`` in this process, after the trainings that a test names."""
+    assert in_project
+    if "tiny_trainings" in request.fixturenames:
+        shutil.copytree(request.getfixturevalue("tiny_trainings"), data_root)
 
     def invoke(*arguments: str) -> Result:
         command, *others = arguments
@@ -267,6 +289,87 @@ def test_a_model_that_was_never_judged_takes_over_without_labels_and_says_so(
     run(pipeline="inference")
     scored = list((after_a_run / "07_model_output/new_session_segments.csv").glob("*/*.csv"))
     assert len(scored) == 2
+
+
+def test_a_report_that_is_damaged_hides_no_model_and_does_not_stand_in_the_way(
+    models: Callable[..., Result], after_a_run: Path, champion: Path
+) -> None:
+    version = read(champion)["version"]
+    for damaged in ("{", "{}"):
+        place(after_a_run, "promotion_report").write_text(damaged, encoding="utf-8")
+
+        listed = models("list")
+        refused = models("promote", version, "--no-labels")
+        forced = models("promote", version, "--no-labels", "--force")
+
+        assert listed.exit_code == 0
+        assert f"{version} cannot be read: " in listed.output
+        assert refused.exit_code == 1
+        assert f"{version} has a promotion_report that is damaged" in refused.output
+        assert forced.exit_code == 0, forced.output
+
+
+def test_sessions_that_lack_what_the_configuration_names_stop_a_command_before_it_changes_anything(
+    run: Run,
+    tiny_trainings: Path,
+    data_root: Path,
+    models_of_trainings: Callable[..., Result],
+) -> None:
+    champion = data_root / "06_models/champion.json"
+    before = champion.read_bytes()
+    sessions = data_root / "03_primary/valid_sessions.parquet"
+    pd.read_parquet(sessions).drop(columns="VisitorType").to_parquet(sessions)
+
+    done = models_of_trainings("rollback")
+    with pytest.raises(ColumnsError, match="lack VisitorType, which columns in"):
+        run(pipeline="labelling")
+
+    assert tiny_trainings
+    assert done.exit_code == 1
+    assert "names VisitorType, which the sessions of the last run lack" in done.output
+    assert champion.read_bytes() == before
+    assert models_of_trainings("rollback", "--no-labels").exit_code == 0
+
+
+def test_a_model_is_not_trained_on_sessions_whose_file_is_not_known(
+    run: Run, after_a_run: Path, champion: Path, tmp_path: Path
+) -> None:
+    assert after_a_run
+    before = champion.read_bytes()
+    lines = TINY.read_text(encoding="utf-8").splitlines()
+    damaged = [lines[0], *(line.replace(",", ",x", 1) for line in lines[1:])]
+    other = tmp_path / "other.csv"
+    other.write_text("\n".join(damaged), encoding="utf-8")
+    with pytest.raises(CellsError):
+        run(pipeline="training", sessions_file=str(other))
+
+    for pipeline in ("clustering", "promotion"):
+        with pytest.raises(ModelMismatchError, match=r"data_quality is about .*other\.csv, but"):
+            run(pipeline=pipeline)
+
+    assert champion.read_bytes() == before
+
+
+def test_of_two_models_from_before_any_was_in_use_one_may_be_promoted(
+    run: Run, data_root: Path, models_of_trainings: Callable[..., Result]
+) -> None:
+    for k in (3, 2):
+        with pytest.raises(PromotionRefusedError):
+            run(
+                pipeline="training",
+                promotion={"gates": {"minimum_rows": 10_000}},
+                clustering={"selection": {"method": "fixed", "n_clusters": k}},
+            )
+    records = data_root / "06_models/model_record.json"
+    first, second = sorted(one.name for one in records.iterdir())
+    assert models_of_trainings("promote", first, "--force").exit_code == 0
+
+    refused = models_of_trainings("promote", second, "--force")
+    again = models_of_trainings("promote", first, "--force")
+
+    assert refused.exit_code == 1
+    assert read(data_root / "06_models/champion.json")["version"] == first
+    assert again.exit_code == 0
 
 
 def test_stages_by_themselves_know_whose_the_sessions_are(

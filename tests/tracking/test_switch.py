@@ -57,6 +57,43 @@ def test_what_changes_no_model_asks_for_nothing(
     hooks.after_pipeline_run({"pipeline_names": ["labelling"], "run_id": "x"}, CATALOG)
 
 
+def test_where_mlflow_is_not_installed_but_was_used_its_aliases_are_told_of(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(INSTALLED, lambda: False)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setenv("DATA_ROOT", str(tmp_path))
+    nothing: Any = None
+
+    switch.mirror(context(project), nothing)
+    assert caplog.messages == []
+    (tmp_path / "mlflow.db").touch()
+    switch.mirror(context(project), nothing)
+
+    (told,) = caplog.messages
+    assert told.startswith("MLflow is not installed here, so its aliases stay as they are")
+
+
+@pytest.mark.parametrize("saved", [{"promotion_report"}, {"promotion_report", "champion"}])
+def test_what_a_run_has_judged_is_mirrored_although_it_failed_later(
+    project: Path, monkeypatch: pytest.MonkeyPatch, saved: set[str]
+) -> None:
+    monkeypatch.setattr(INSTALLED, lambda: False)  # MLflow itself is in an environment of its own
+    mirrored: list[Any] = []
+    monkeypatch.setattr(switch, "mirror", lambda *_, **told: mirrored.append(told))
+    catalog: Any = SimpleNamespace(load=lambda _: {"candidate": "a"})
+    hooks = TrackingHooks(lambda _: CATALOG)
+    hooks.after_context_created(context(project))
+    monkeypatch.setattr(INSTALLED, lambda: True)
+
+    hooks.before_pipeline_run()
+    for name in saved:
+        hooks.after_dataset_saved(name)
+    hooks.on_pipeline_error({"pipeline_names": ["training"], "run_id": "x"}, catalog)
+
+    assert mirrored == [{"trained": "a", "figures": None}]
+
+
 def test_a_pipeline_can_be_left_out(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(INSTALLED, lambda: True)
     here = context(project)

@@ -280,6 +280,8 @@ def load_version(dataset: Any, name: str, version: str) -> Any:
     try:
         return at_version(dataset, version).load()
     except DatasetError as error:
+        if isinstance(error.__cause__, ModelMismatchError):
+            raise error.__cause__ from None
         if not isinstance(error.__cause__, ValueError):
             raise
         msg = (
@@ -403,12 +405,17 @@ class PromotionReportDataset(AbstractDataset[dict[str, Any], dict[str, Any]]):
 
         Raises:
             InputFileError: There is none.
+            ModelMismatchError: It is damaged.
         """
         place = self._place()
         if place is None:
             msg = f"{self._filepath}: there is no report on {self._load_version or 'any model'}"
             raise InputFileError(msg)
-        found: dict[str, Any] = SmallFile(f"{self._protocol}://{place}", **self._opening).read()
+        try:
+            found: dict[str, Any] = SmallFile(f"{self._protocol}://{place}", **self._opening).read()
+        except ChampionError as error:
+            msg = f"{place} is damaged ({error.__cause__}); restore it, or train again"
+            raise ModelMismatchError(msg) from error
         return found
 
     def at(self, version: str) -> "PromotionReportDataset":

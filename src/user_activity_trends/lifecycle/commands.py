@@ -185,15 +185,27 @@ def _lacks(catalog: "CatalogProtocol[Any, Any]") -> list[str]:
 
 def _must_label(session: "KedroSession", scorer: "SegmentScorer", *, labels: bool) -> None:
     """See that labels can follow, before anything is changed."""
+    from user_activity_trends.sessions.columns import ColumnsParams
+
     catalog = session.load_context().catalog
     if not labels or _lacks(catalog):
         return
-    lacking = scorer.lacking(catalog.load("valid_sessions"))
+    sessions = catalog.load("valid_sessions")
+    lacking = scorer.lacking(sessions)
     if lacking:
         msg = (
             f"{scorer.version} takes {', '.join(lacking)}, which the sessions of the last run lack "
             "or have gaps in, so it cannot label them and nothing was changed. Change it all the "
             "same with --no-labels, and run with its columns afterwards"
+        )
+        raise click.ClickException(msg)
+    columns = ColumnsParams.model_validate(catalog.load("params:columns"))
+    unknown = [name for name in columns.carried if name not in sessions]
+    if unknown:
+        msg = (
+            f"columns in parameters.yml names {', '.join(unknown)}, which the sessions of the last "
+            "run lack, so they cannot be labelled and nothing was changed. Run your sessions "
+            "again, or change the model in use all the same with --no-labels"
         )
         raise click.ClickException(msg)
 

@@ -129,7 +129,7 @@ def _of_one_kind(
                 limit=0,
                 passed=allow_new_segments,
                 in_words=f"the model in use takes {', '.join(strangers)}, which the sessions "
-                "lack or have gaps in, so they cannot be compared "
+                "lack, as the recipe reads them, or have gaps in, so they cannot be compared "
                 "(promotion.allow_new_segments lets them change)",
             )
         )

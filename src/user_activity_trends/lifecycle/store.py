@@ -67,6 +67,10 @@ class ModelStore:
         any_part = set().union(*(self._saved(name) for name in MODEL))
         return sorted(any_part - set(self.versions()))
 
+    def missing(self, version: str) -> list[str]:
+        """Name the datasets of which a version has no file."""
+        return [name for name in MODEL if not self._has(name, version)]
+
     def champion(self) -> Champion | None:
         """Return which model is in use; None if none is.
 
@@ -287,8 +291,8 @@ class ModelStore:
         if not self._has(name, version):
             known = ", ".join(self.versions()[-3:]) or "none"
             msg = (
-                f"there is no {name} of version {version}; the newest models are: {known} "
-                "(kedro models list)"
+                f"there is no {name} of version {version} in {self._files(name)[1]}; the newest "
+                f"models are: {known} (kedro models list; --recipe, --env and DATA_ROOT say whose)"
             )
             raise InputFileError(msg)
 

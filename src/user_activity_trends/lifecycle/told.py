@@ -67,7 +67,9 @@ def models(store: ModelStore) -> list[Any]:
             "can be labelled; restore it, or name another: kedro models promote VERSION"
         )
     for version in store.incomplete():
-        _row(table, "", version, "", "", "", "", "", "incomplete: its run was interrupted")
+        in_use = champion is not None and champion.version == version
+        lacking = f"incomplete: no {', '.join(store.missing(version))}"
+        _row(table, "in use" * in_use, version, "", "", "", "", "", lacking)
     return [*warnings, table]
 
 

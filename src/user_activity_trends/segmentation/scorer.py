@@ -24,7 +24,7 @@ class ScoredFeature(BaseModel):
         "cannot be scored."
     )
     center: float = Field(description="Subtracted after the transform.")
-    scale: float = Field(description="Divided by after that; never 0.")
+    scale: float = Field(gt=0, description="Divided by after that.")
 
 
 class ScoredSegment(BaseModel):
@@ -45,7 +45,8 @@ class SegmentScorer(BaseModel):
     A coordinate is ``(t(x) - center) / scale``, where ``t(x)`` is ``x``, or
     ``log(1 + x)`` if ``transform`` is ``log1p``, and a gap is ``median`` first.
     The distance is Euclidean; of equal ones that of the lower ``cluster`` counts.
-    A session farther from its centroid than ``distance_limit`` is unusual.
+    A session farther from its centroid than ``distance_limit`` is unusual. Whether
+    a value is one at all (no negative count, no text) is to be checked before.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -47,6 +47,12 @@ class ColumnsParams(BaseModel):
     kinds: dict[str, Kind] = Field({}, description="numeric column: kind; default number")
     values: dict[str, ValuesParams] = Field({}, description="category column: its values")
 
+    @property
+    def carried(self) -> list[str]:
+        """The columns that go along with the features, by which results are broken down."""
+        named = (self.outcome, self.period, self.user, *self.dimensions)
+        return [one for one in named if one is not None]
+
     @model_validator(mode="after")
     def _dimensions_differ(self) -> Self:
         repeated = [name for name in self.dimensions if self.dimensions.count(name) > 1]

@@ -120,7 +120,8 @@ class Rule:
             return [(~text.is_first_distinct(), "id occurs before")]
         if self.role == "outcome":
             known = text.str.to_lowercase().is_in([*_TRUE, *_FALSE])
-            return [(~known, "not one of TRUE, FALSE, 1, 0")]
+            spellings = ("TRUE", "FALSE", "1", "0", *self.codes)
+            return [(~known, f"not one of {', '.join(spellings)}")]
         if self.period_bin:
             return [(~text.str.contains(_MOMENT), "not a date such as 2026-01-31")]
         if self.accepted:

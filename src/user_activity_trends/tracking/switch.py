@@ -2,6 +2,7 @@
 
 import importlib.util
 import logging
+import os
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -63,6 +64,11 @@ def mirror(
         SettingError: ``mlflow.yml`` is not accepted.
     """
     if not enabled(context):
+        if not installed() and params(context).enabled and _has_been_used(context):
+            logger.warning(
+                "MLflow is not installed here, so its aliases stay as they are; the next run or "
+                "command in its environment (.venv-mlflow) lets them follow"
+            )
         return []
     from user_activity_trends.tracking import server
 
@@ -86,6 +92,13 @@ def mirror(
     for version in logged:
         logger.info("logged in MLflow: %s %s", model, version)
     return logged
+
+
+def _has_been_used(context: Any) -> bool:
+    """Tell whether there is an MLflow that may know of models, without asking it."""
+    root = str(context.config_loader["globals"]["data_root"])
+    file = context.project_path / root / "mlflow.db"
+    return "MLFLOW_TRACKING_URI" in os.environ or ("://" not in root and file.exists())
 
 
 def _warn(error: Exception, address: str, *, later: bool) -> None:

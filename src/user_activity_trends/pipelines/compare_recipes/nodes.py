@@ -9,7 +9,7 @@ import pandas as pd
 
 from user_activity_trends.charts import comparison as charts
 from user_activity_trends.charts.figure import Figure
-from user_activity_trends.errors import UserActivityTrendsError
+from user_activity_trends.errors import ColumnsError, UserActivityTrendsError
 from user_activity_trends.pipelines.compare_recipes.params import CompareRecipesParams
 from user_activity_trends.recipes import RecipeParams, RecipesParams
 from user_activity_trends.segmentation import comparison, criteria
@@ -58,6 +58,15 @@ def compare_recipes(  # noqa: PLR0913, PLR0917 (one argument an input)
         DegenerateDataError: The sessions do not differ enough for a recipe.
     """
     chosen = {name: recipes[name] for name in comparing.recipes}
+    for name, recipe in chosen.items():
+        lacking = [column for column in recipe.columns if column not in sessions.columns]
+        if lacking:
+            msg = (
+                f"{sessions.attrs.get('file', 'sessions')}: column names missing from the header: "
+                f"{', '.join(lacking)}, which recipe {name} takes; leave it out of "
+                f"compare_recipes.recipes, or change recipes.{name}.columns"
+            )
+            raise ColumnsError(msg)
     valid = _accepted(sessions, columns, chosen, processing)
     background = Background(valid.to_native(), columns.outcome, columns.period)
     attempts = {}

@@ -175,8 +175,8 @@ def promote_model(
             msg = (
                 f"{promotion_report['in_words']} There is no other to go on with, so nothing is "
                 "labelled or scored. The gates are promotion.gates in parameters_promotion.yml; "
-                "see promotion_report, or put the model in use all the same: kedro models promote "
-                f"{promotion_report['candidate']} --force"
+                "or put the model in use all the same: kedro models promote "
+                f"{promotion_report['candidate']} --force --recipe {model_record['recipe']}"
             )
             raise PromotionRefusedError(msg)
         logger.warning("%s", promotion_report["in_words"])
