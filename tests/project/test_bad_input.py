@@ -281,7 +281,9 @@ UNREADABLE: dict[str, tuple[FileOf, list[str]]] = {
 }
 
 
-@pytest.mark.parametrize("given", ["sessions_file", "new_sessions_file"])
+@pytest.mark.parametrize(
+    "given", ["sessions_file", pytest.param("new_sessions_file", marks=pytest.mark.long)]
+)
 @pytest.mark.parametrize("case", UNREADABLE)
 def test_a_file_that_is_no_whole_table_is_one_error_with_path_and_line(
     refuse: Refuse, file: Callable[..., str], case: str, given: str

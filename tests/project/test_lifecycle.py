@@ -330,6 +330,29 @@ def test_old_versions_are_removed_and_those_in_use_stay(run: Run, data_root: Pat
         ]
 
 
+def test_of_the_others_the_newest_are_kept_whether_they_were_refused_or_not(
+    trained: list[str], run: Run, data_root: Path
+) -> None:
+    run(pipeline="training", clustering={"selection": FIXED})
+    refused = versions(data_root)[-1]
+    run(pipeline="training", clustering={"selection": FIXED}, promotion={"keep_versions": 1})
+
+    last = versions(data_root)[-1]
+    assert versions(data_root) == [*trained, last]
+    assert last != refused
+
+
+def test_where_the_lineage_is_lost_nothing_is_trained(
+    trained: list[str], run: Run, data_root: Path
+) -> None:
+    (data_root / "06_models/segment_lineage.json").unlink()
+
+    with pytest.raises(ModelMismatchError, match=f"segment_lineage knows nothing of {trained[-1]}"):
+        run(pipeline="training")
+
+    assert len(list((data_root / "06_models" / PICKLE).iterdir())) == len(trained)
+
+
 def test_what_interrupted_runs_have_left_is_removed_after_a_day(
     run: Run, data_root: Path, models: Callable[..., Result]
 ) -> None:

@@ -385,7 +385,7 @@ def test_training_does_everything_but_scoring(run: Run, data_root: Path) -> None
     ("stage", "lacking", "file"),
     [
         ("inference", "champion", "champion.json"),
-        ("promotion", "model_record", "model_record.json"),
+        ("promotion", "data_quality", "data_quality.json"),
         ("clustering", "data_quality", "data_quality.json"),
         ("labelling", "champion", "champion.json"),
         ("reporting", "champion", "champion.json"),

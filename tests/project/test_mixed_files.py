@@ -171,6 +171,7 @@ def test_a_damaged_part_is_named_and_the_model_in_use_stays(  # noqa: PLR0913, P
         *((name, {"model": "0123456789abcdef"}, f"{name} of version") for name in PARTS),
         ("segment_scorer", {"version": "2020-01-01T00.00.00.000Z"}, OTHERWISE),
         ("segment_scorer", {"distance_limit": 0.001}, OTHERWISE),
+        ("segment_identities", {"distance_limit": -1.0}, OTHERWISE),
     ],
 )
 def test_a_mixture_is_not_promoted_by_hand(  # noqa: PLR0913, PLR0917 (fixtures)
@@ -291,22 +292,28 @@ def test_a_model_that_was_never_judged_takes_over_without_labels_and_says_so(
     assert len(scored) == 2
 
 
-def test_a_report_that_is_damaged_hides_no_model_and_does_not_stand_in_the_way(
-    models: Callable[..., Result], after_a_run: Path, champion: Path
+def test_a_report_that_is_damaged_hides_no_model_and_is_named_with_the_way_out(
+    models: Callable[..., Result],
+    after_a_run: Path,
+    champion: Path,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     version = read(champion)["version"]
     for damaged in ("{", "{}"):
         place(after_a_run, "promotion_report").write_text(damaged, encoding="utf-8")
 
         listed = models("list")
-        refused = models("promote", version, "--no-labels")
-        forced = models("promote", version, "--no-labels", "--force")
+        forced = models("promote", version, "--force")
 
         assert listed.exit_code == 0
         assert f"{version} cannot be read: " in listed.output
-        assert refused.exit_code == 1
-        assert f"{version} has a promotion_report that is damaged" in refused.output
-        assert forced.exit_code == 0, forced.output
+        assert forced.exit_code == 1
+        (told,) = [one for one in caplog.messages if "promotion_report.json is damaged" in one]
+        assert "remove it, and its model counts as never judged" in told
+        caplog.clear()
+
+    place(after_a_run, "promotion_report").unlink()
+    assert models("promote", version, "--force").exit_code == 0
 
 
 def test_sessions_that_lack_what_the_configuration_names_stop_a_command_before_it_changes_anything(
@@ -351,7 +358,10 @@ def test_a_model_is_not_trained_on_sessions_whose_file_is_not_known(
 
 
 def test_of_two_models_from_before_any_was_in_use_one_may_be_promoted(
-    run: Run, data_root: Path, models_of_trainings: Callable[..., Result]
+    run: Run,
+    data_root: Path,
+    models_of_trainings: Callable[..., Result],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     for k in (3, 2):
         with pytest.raises(PromotionRefusedError):
@@ -362,14 +372,45 @@ def test_of_two_models_from_before_any_was_in_use_one_may_be_promoted(
             )
     records = data_root / "06_models/model_record.json"
     first, second = sorted(one.name for one in records.iterdir())
-    assert models_of_trainings("promote", first, "--force").exit_code == 0
+    assert models_of_trainings("promote", first, "--force", "--no-labels").exit_code == 0
 
-    refused = models_of_trainings("promote", second, "--force")
-    again = models_of_trainings("promote", first, "--force")
+    refused = models_of_trainings("promote", second, "--force", "--no-labels")
+    assert "go back to different first models, so the segments 1 and 2" in caplog.text
+    again = models_of_trainings("promote", first, "--force", "--no-labels")
 
     assert refused.exit_code == 1
     assert read(data_root / "06_models/champion.json")["version"] == first
     assert again.exit_code == 0
+
+
+def test_a_model_whose_record_is_lost_can_be_left_behind(
+    tiny_trainings: Path, data_root: Path, models_of_trainings: Callable[..., Result]
+) -> None:
+    assert tiny_trainings
+    champion = data_root / "06_models/champion.json"
+    lost = read(champion)["version"]
+    shutil.rmtree(data_root / f"06_models/model_record.json/{lost}")
+
+    done = models_of_trainings("rollback")
+
+    assert done.exit_code == 0, done.output
+    version = read(champion)["version"]
+    assert version != lost
+    labels = pd.read_parquet(data_root / "07_model_output/session_segments.parquet")
+    assert set(labels["model_version"]) == {version}
+
+
+def test_where_what_was_in_use_is_forgotten_a_forerunner_may_be_promoted(
+    tiny_trainings: Path, data_root: Path, models_of_trainings: Callable[..., Result]
+) -> None:
+    assert tiny_trainings
+    champion = data_root / "06_models/champion.json"
+    first, second = (one["version"] for one in read(champion)["history"])
+    champion.write_text("{", encoding="utf-8")
+
+    assert models_of_trainings("promote", second, "--no-labels").exit_code == 0
+    assert models_of_trainings("promote", first, "--no-labels").exit_code == 0
+    assert read(champion)["version"] == first
 
 
 def test_stages_by_themselves_know_whose_the_sessions_are(

@@ -414,7 +414,10 @@ class PromotionReportDataset(AbstractDataset[dict[str, Any], dict[str, Any]]):
         try:
             found: dict[str, Any] = SmallFile(f"{self._protocol}://{place}", **self._opening).read()
         except ChampionError as error:
-            msg = f"{place} is damaged ({error.__cause__}); restore it, or train again"
+            msg = (
+                f"{place} is damaged ({error.__cause__}); restore it, or remove it, and its model "
+                "counts as never judged"
+            )
             raise ModelMismatchError(msg) from error
         return found
 

@@ -2,14 +2,14 @@
 
 import logging
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import click
 from kedro.framework.startup import ProjectMetadata
 from kedro.pipeline import Pipeline
 
-from user_activity_trends.errors import ChampionError, ModelMismatchError
+from user_activity_trends.errors import ChampionError, InputFileError, ModelMismatchError
 from user_activity_trends.tracking.switch import enabled, mirror
 
 if TYPE_CHECKING:
@@ -144,10 +144,10 @@ def roll_back(
         _must_label(session, store.scorer(target), labels=labels)
         champion = store.rollback(why)
         if before is not None:
-            force = " --force" * bool(_against(store, before.version, champion))
-            click.echo(
-                f"To undo this: kedro models promote {before.version}{force}{_options(env, recipe)}"
-            )
+            with suppress(ModelMismatchError, InputFileError):  # it cannot be put in use again
+                force = " --force" * bool(_against(store, before.version, champion))
+                again = f"kedro models promote {before.version}{force}{_options(env, recipe)}"
+                click.echo(f"To undo this: {again}")
     _follow(metadata, champion, env, recipe, labels=labels)
 
 
@@ -156,14 +156,10 @@ def _against(store: "ModelStore", version: str, in_use: "Champion | None") -> st
     from user_activity_trends.lifecycle.judgement import failed_gates
 
     record = store.record(version)  # that it exists comes before what its gates said
-    try:
-        report = store.report(version)
-    except ModelMismatchError:
-        told = ["has a promotion_report that is damaged"]
-    else:
-        told = ["never stood before the gates"] if report is None else []
-        if report is not None and (failed := failed_gates(report)):
-            told = [f"was refused by {', '.join(failed)}"]
+    report = store.report(version)
+    told = ["never stood before the gates"] if report is None else []
+    if report is not None and (failed := failed_gates(report)):
+        told = [f"was refused by {', '.join(failed)}"]
     if record.data.sample and in_use is not None and not in_use.sample:
         told.append("was trained on the embedded sample")
     return " and ".join(told)

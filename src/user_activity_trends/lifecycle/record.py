@@ -69,9 +69,15 @@ def check_source(data_quality: Mapping[str, Any], valid_sessions: pd.DataFrame) 
         ModelMismatchError: It is of another: a run that was refused leaves its
             ``data_quality`` to be looked at, but the sessions as they were.
     """
+    if "sha256" not in data_quality:
+        msg = (
+            "data_quality was written by an earlier version of this project; read your sessions "
+            "again (kedro run --pipelines training)"
+        )
+        raise ModelMismatchError(msg)
     names = [*data_quality["ranges"]]
     known = {*names} <= {*valid_sessions} and fingerprint_table(valid_sessions[names])
-    if known != data_quality.get("sha256"):
+    if known != data_quality["sha256"]:
         msg = (
             f"data_quality is about {data_quality['file']}, but valid_sessions are not its "
             "sessions: that file was refused, or its run was interrupted. The model in use stays; "

@@ -9,6 +9,7 @@ from typing import Any
 
 from kedro.io import CatalogProtocol
 from kedro.io.core import DatasetError
+from pydantic import ValidationError
 
 from user_activity_trends.errors import ChampionError, InputFileError, ModelMismatchError
 from user_activity_trends.files.atomic import VERSION
@@ -22,7 +23,7 @@ from user_activity_trends.lifecycle.champion import Champion, How, Reign, in_ord
 from user_activity_trends.lifecycle.context import now
 from user_activity_trends.lifecycle.judgement import Report
 from user_activity_trends.lifecycle.record import ModelRecord
-from user_activity_trends.segmentation.alignment import listed
+from user_activity_trends.segmentation.alignment import Lineage, listed
 from user_activity_trends.segmentation.model import fingerprint
 from user_activity_trends.segmentation.naming import SegmentIdentities
 from user_activity_trends.segmentation.scorer import SegmentScorer
@@ -111,7 +112,16 @@ class ModelStore:
         if not self._has(REPORT, version):
             return None
         found: dict[str, Any] = self.load(REPORT, version)
-        parsed(Report, REPORT, found)
+        try:
+            Report.model_validate(found)
+        except ValidationError as error:
+            path = self._files(REPORT)[1]
+            msg = (
+                f"{path}/{version}/{path.name} is damaged: {error.error_count()} of its values are "
+                "not as they must be; restore it, or remove it, and its model counts as never "
+                "judged"
+            )
+            raise ModelMismatchError(msg) from error
         return found
 
     def promote(self, version: str, how: How, why: str) -> Champion:
@@ -141,13 +151,14 @@ class ModelStore:
         )
         try:
             old = self.champion()
-            self._must_not_reuse_ids(version, old)
         except ChampionError:
             new = Champion.first(reign)
             self._champion.replace_damaged(new.model_dump(mode="json"))
             return new
         if old is not None and old.version == version:
             return old
+        if old is not None:
+            self._must_not_reuse_ids(version, old)
         new = Champion.first(reign) if old is None else old.succeeded_by(reign)
         self._champion_saved(new)
         return new
@@ -199,13 +210,13 @@ class ModelStore:
         """
         champion = self.champion()
         history = champion.history if champion else ()
-        needed = {*in_order(history)[-2:], judged}
+        needed = {*in_order(history)[-2:]}
         others = [one for one in self.versions() if one not in needed]
         oldest = others[: max(len(others) - newest, 0)]
         ended = _abandoned_before()
         done = [one for one in oldest if self._is_done(one, ended, history)]
         left = [one for one in self.incomplete() if one < ended]
-        removed = sorted({*done, *left} - needed)
+        removed = sorted({*done, *left} - needed - {judged})
         for version in removed:
             # The record goes first: without it, the version is incomplete and no model.
             for name in ("model_record", *MODEL, REPORT):
@@ -219,29 +230,27 @@ class ModelStore:
         try:
             report = self.report(version)
             trained = datetime.fromisoformat(self.record(version).trained)
-        except (ModelMismatchError, DatasetError):
-            return version < ended  # it cannot be read
+        except (ModelMismatchError, DatasetError, InputFileError):
+            return version < ended  # it cannot be read, or is being removed
         # The version of an orchestrated run is its interval's, which may be long ago.
         started = max(version, _as_version(trained))
         if started < ended or any(one.version == version for one in history):
             return True
         return report is not None and report["decision"] == "refused"
 
-    def _must_not_reuse_ids(self, version: str, old: Champion | None) -> None:
-        """Refuse a model whose ids were given when no model was in use, if one was since."""
-        if old is None or any(one.version == version for one in old.history):
+    def _must_not_reuse_ids(self, version: str, old: Champion) -> None:
+        """Refuse a model that follows from none of one's own in use, but has ids of theirs."""
+        own = [one.version for one in old.history if not one.sample]
+        known = {one.version for one in old.history}
+        if not own or version in known or self.record(version).data.sample:
             return
-        identities, sample = self.identities(version), self.record(version).data.sample
-        if identities.based_on is not None or sample or not old.had_own_sessions:
-            return
-        own = {one.segment for one in identities.segments}
-        shared = own & {one.segment for one in self.identities(old.version).segments}
-        if shared:
+        lineage = Lineage.model_validate(self._catalog["segment_lineage"].load())
+        shared = lineage.shares(version).keys() & lineage.shares(own[-1]).keys()
+        if shared and lineage.root(version) != lineage.root(own[-1]):
             msg = (
-                f"{version} was trained before any model was in use, so its segments "
-                f"{listed(sorted(shared))} are not those of {old.version}, which is in use, and "
-                "their ids would mean other sessions. The model in use stays; train again, which "
-                "goes on from it"
+                f"{version} and {own[-1]} go back to different first models, so the segments "
+                f"{listed(sorted(shared))} are not the same in both, and their ids would mean "
+                "other sessions. The model in use stays; train again, which goes on from it"
             )
             raise ModelMismatchError(msg)
 

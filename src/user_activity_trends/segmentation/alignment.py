@@ -96,6 +96,13 @@ class Lineage(BaseModel):
         """The highest of them; 0 if there are none."""
         return max(self.ids, default=0)
 
+    def root(self, version: str) -> str:
+        """Return the first model that a model goes back to, as far as it is known."""
+        based_on = {one.version: one.based_on for one in self.steps}
+        while (before := based_on.pop(version, None)) is not None:
+            version = before
+        return version
+
     def shares(self, version: str) -> dict[int, float]:
         """Return the share of the training sessions of each segment of a model."""
         return {

@@ -4,7 +4,7 @@ from typing import Self
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from user_activity_trends.recipes import Scaler, Transform
 from user_activity_trends.segmentation.continuity import Anchor, carry_over
@@ -134,7 +134,10 @@ class SegmentScorer(BaseModel):
         """Tell whether it labels as the model with these identities does, number by number."""
         if len(identities.segments) != len(self.segments):
             return False
-        rebuilt = self.build(self.version, self.feature_scaler, self.centers, identities)
+        try:
+            rebuilt = self.build(self.version, self.feature_scaler, self.centers, identities)
+        except (IndexError, ValidationError):  # these are no identities of such a model
+            return False
         own = fingerprint_of(self.feature_scaler, self.centers)
         return self == rebuilt and self.model == own
 

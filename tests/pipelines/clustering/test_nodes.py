@@ -2,7 +2,6 @@
 
 import copy
 import json
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,12 +12,7 @@ from pydantic import ValidationError
 from sklearn.cluster import KMeans
 from sklearn.metrics import davies_bouldin_score, silhouette_score
 
-from user_activity_trends.errors import (
-    ChampionError,
-    DegenerateDataError,
-    ModelMismatchError,
-    NoElbowError,
-)
+from user_activity_trends.errors import ChampionError, DegenerateDataError, NoElbowError
 from user_activity_trends.lifecycle.context import RunContext
 from user_activity_trends.lifecycle.in_use import ReigningChampion
 from user_activity_trends.lifecycle.predecessor import follow
@@ -496,7 +490,6 @@ def align(
     table: pd.DataFrame,
     names: dict[int, str],
     followed: dict[str, Any] | None = None,
-    earlier: Sequence[dict[str, Any]] | None = None,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     raw = table.assign(PageViews=table["PageViews"] * 10, stay=table["stay"] * 10)
     return nodes.align_segments(
@@ -505,35 +498,10 @@ def align(
         table,
         raw,
         followed or NOTHING_IN_USE,
-        {"steps": _steps_of(followed) if earlier is None else earlier},
+        {"steps": []},
         CONTEXT,
         NamesParams(names),
     )
-
-
-def _steps_of(followed: dict[str, Any] | None) -> list[dict[str, Any]]:
-    """Return the lineage of the model in use, which was the first."""
-    if followed is None or followed["scorer"] is None:
-        return []
-    segments = [
-        {
-            "segment": one["segment"],
-            "segment_name": one["segment_name"],
-            "share": 1 / len(followed["scorer"]["segments"]),
-            "origin": "first",
-            "came_from": [],
-        }
-        for one in followed["scorer"]["segments"]
-    ]
-    version = followed["scorer"]["version"]
-    return [{"version": version, "based_on": None, "segments": segments, "retired": []}]
-
-
-def test_where_the_lineage_of_the_model_in_use_is_lost_no_ids_are_given() -> None:
-    followed, table = following(), scaled_features()
-
-    with pytest.raises(ModelMismatchError, match="segment_lineage knows nothing of"):
-        align(train(table, {"k": 3}, followed), table, {}, followed, earlier=[])
 
 
 def test_segments_of_a_first_model_are_numbered_by_size_and_named() -> None:

@@ -42,6 +42,7 @@ def find_predecessor(
     reigning_champion: ReigningChampion,
     data_quality: dict[str, Any],
     valid_sessions: pd.DataFrame,
+    earlier_lineage: dict[str, Any],
     feature_scaler: dict[str, Any],  # noqa: ARG001 (Kedro orders nodes by their inputs only)
 ) -> dict[str, Any]:
     """Read which model is in use, once for the whole run.
@@ -50,17 +51,27 @@ def find_predecessor(
         reigning_champion: The model in use.
         data_quality: Names the file of the sessions.
         valid_sessions: The sessions.
+        earlier_lineage: Which segment came from which, over all models so far.
         feature_scaler: Not used: a run whose sessions are refused writes nothing of a model.
 
     Returns:
         ``predecessor``; see ``lifecycle.predecessor.Predecessor``.
 
     Raises:
-        ModelMismatchError: The sessions are of another file.
+        ModelMismatchError: The sessions are of another file, or the lineage does not
+            know the model in use.
     """
     check_source(data_quality, valid_sessions)
-    sample = is_sample(data_quality["file"])
-    return follow(reigning_champion, sample=sample).model_dump(mode="json")
+    followed = follow(reigning_champion, sample=is_sample(data_quality["file"]))
+    known = alignment.Lineage.model_validate(earlier_lineage)
+    if followed.scorer is not None and not known.shares(followed.scorer.version):
+        msg = (
+            f"segment_lineage knows nothing of {followed.scorer.version}, the model in use; "
+            "restore it: it says which ids were used, so that none is used again. Without a copy, "
+            "begin anew in another DATA_ROOT"
+        )
+        raise ModelMismatchError(msg)
+    return followed.model_dump(mode="json")
 
 
 def sweep_cluster_counts(
@@ -259,9 +270,6 @@ def align_segments(  # noqa: PLR0913, PLR0917 (one argument an input)
         ``distance_limit``, and ``segments``: ``cluster``, ``segment``,
         ``segment_name``, ``colour``, ``origin``, ``came_from``. And
         ``segment_lineage`` with the step of this model added.
-
-    Raises:
-        ModelMismatchError: The lineage does not know the model in use.
     """
     centers = models.centroids(segmentation_model)
     clusters = models.nearest(_matrix(scaled_features), centers).cluster
@@ -270,12 +278,6 @@ def align_segments(  # noqa: PLR0913, PLR0917 (one argument an input)
     own = known.champion is not None and known.champion.had_own_sessions
     if known.scorer is not None or own:
         lineage = alignment.Lineage.model_validate(earlier_lineage).without(run_context.version)
-    if known.scorer is not None and not lineage.shares(known.scorer.version):
-        msg = (
-            f"segment_lineage knows nothing of {known.scorer.version}, the model in use; restore "
-            "it: it says which ids were used, so that none is used again"
-        )
-        raise ModelMismatchError(msg)
     identities, step = identities_of(
         naming.NamedClusters.model_validate(named_clusters),
         clusters,

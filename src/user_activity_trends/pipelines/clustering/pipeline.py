@@ -16,7 +16,13 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 nodes.find_predecessor,
-                inputs=["reigning_champion", "data_quality", "valid_sessions", "feature_scaler"],
+                inputs={
+                    "reigning_champion": "reigning_champion",
+                    "data_quality": "data_quality",
+                    "valid_sessions": "valid_sessions",
+                    "earlier_lineage": "earlier_lineage",
+                }
+                | scaling,
                 outputs="predecessor",
                 name="find_predecessor",
             ),

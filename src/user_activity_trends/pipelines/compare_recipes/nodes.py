@@ -58,16 +58,14 @@ def compare_recipes(  # noqa: PLR0913, PLR0917 (one argument an input)
         DegenerateDataError: The sessions do not differ enough for a recipe.
     """
     chosen = {name: recipes[name] for name in comparing.recipes}
-    for name, recipe in chosen.items():
-        lacking = [column for column in recipe.columns if column not in sessions.columns]
-        if lacking:
-            msg = (
-                f"{sessions.attrs.get('file', 'sessions')}: column names missing from the header: "
-                f"{', '.join(lacking)}, which recipe {name} takes; leave it out of "
-                f"compare_recipes.recipes, or change recipes.{name}.columns"
-            )
-            raise ColumnsError(msg)
-    valid = _accepted(sessions, columns, chosen, processing)
+    try:
+        valid = _accepted(sessions, columns, chosen, processing)
+    except ColumnsError as error:
+        lacking = [name for name, of in chosen.items() if not {*of.columns} <= {*sessions.columns}]
+        if not lacking:
+            raise
+        msg = f"{error}. compare_recipes.recipes that take them: {', '.join(lacking)}"
+        raise ColumnsError(msg) from error
     background = Background(valid.to_native(), columns.outcome, columns.period)
     attempts = {}
     for name, recipe in chosen.items():
