@@ -15,7 +15,6 @@ from kedro.pipeline.node import Node
 from user_activity_trends import locations, logs, summary
 from user_activity_trends.errors import ColumnsError, InputFileError, SettingError
 from user_activity_trends.files import atomic
-from user_activity_trends.sessions.columns import ColumnsParams
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +27,7 @@ class RunHooks:
     def __init__(self) -> None:
         self._output_root: Path | None = None
         self._parameters: dict[str, Any] = {}
-        self._columns = ColumnsParams()
+        self._carried: list[str] = []
         self._begun = 0.0
         self._started: dict[str, float] = {}
         self._seconds: dict[str, float] = {}
@@ -42,7 +41,7 @@ class RunHooks:
         self._begun = time.perf_counter()
         logs.check_format()
         checked = check_parameters(context.config_loader["parameters"])
-        self._parameters, self._columns = checked.model_dump(mode="json"), checked.columns
+        self._parameters, self._carried = checked.model_dump(mode="json"), checked.columns.carried
         root = str(context.config_loader["globals"]["data_root"])
         self._output_root = None if "://" in root else context.project_path / root
 
@@ -151,15 +150,16 @@ class RunHooks:
     @hook_impl
     def after_dataset_loaded(self, dataset_name: str, data: Any) -> None:
         """Refuse sessions of an earlier run that lack what the configuration names by now."""
-        if dataset_name == "valid_sessions":
-            named = self._columns.carried
-            if lacking := [one for one in named if one not in data.columns]:
-                msg = (
-                    f"valid_sessions, which an earlier run has written, lack {', '.join(lacking)}, "
-                    "which columns in parameters.yml names by now; run your sessions again (kedro "
-                    "run), or take it out there"
-                )
-                raise ColumnsError(msg)
+        if dataset_name != "valid_sessions":
+            return
+        lacking = [one for one in self._carried if one not in data.columns]
+        if lacking:
+            msg = (
+                f"valid_sessions, which an earlier run has written, lack {', '.join(lacking)}, "
+                "which columns in parameters.yml names by now; run your sessions again (kedro "
+                "run), or take it out there"
+            )
+            raise ColumnsError(msg)
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, node: Node) -> None:

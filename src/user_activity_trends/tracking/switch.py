@@ -2,7 +2,6 @@
 
 import importlib.util
 import logging
-import os
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -96,9 +95,9 @@ def mirror(
 
 def _has_been_used(context: Any) -> bool:
     """Tell whether there is an MLflow that may know of models, without asking it."""
-    root = str(context.config_loader["globals"]["data_root"])
-    file = context.project_path / root / "mlflow.db"
-    return "MLFLOW_TRACKING_URI" in os.environ or ("://" not in root and file.exists())
+    address = str(context.config_loader["mlflow"]["server"]["mlflow_tracking_uri"])
+    file = context.project_path / address.removeprefix("sqlite:///")
+    return not address.startswith("sqlite:") or bool(file.exists())
 
 
 def _warn(error: Exception, address: str, *, later: bool) -> None:

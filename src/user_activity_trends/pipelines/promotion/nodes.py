@@ -175,7 +175,8 @@ def promote_model(
             msg = (
                 f"{promotion_report['in_words']} There is no other to go on with, so nothing is "
                 "labelled or scored. The gates are promotion.gates in parameters_promotion.yml; "
-                "or put the model in use all the same: kedro models promote "
+                "change the sessions or the gates, or put the model in use all the same: kedro "
+                "models promote "
                 f"{promotion_report['candidate']} --force --recipe {model_record['recipe']}"
             )
             raise PromotionRefusedError(msg)
