@@ -162,28 +162,42 @@ def _listed(seconds: list[float]) -> str:
 
 
 _TIME_PARSING = """
-import sys, time, warnings
+import sys, time
 from pathlib import Path
-begun = time.perf_counter()
+waited_for = []
+sys.addaudithook(
+    lambda event, told: waited_for.append((event, told[0]))
+    if event in ("socket.connect", "subprocess.Popen", "os.system") else None
+)
+begun = time.process_time()
 exec(compile(Path(sys.argv[1]).read_text(), sys.argv[1], "exec"), {"__name__": "dag"})
-print(time.perf_counter() - begun)
+print(time.process_time() - begun)
 unwanted = {"kedro", "pandas", "sklearn", "numpy", "user_activity_trends"} & set(sys.modules)
 assert not unwanted, unwanted
+# A library of Airflow's, for schedules, has the command file look at the interpreter.
+assert {("subprocess.Popen", "file")}.issuperset(waited_for), waited_for
 """
 
 
 def test_a_dag_file_parses_nearly_as_fast_as_an_empty_one(stack: Stack, tmp_path: Path) -> None:
-    """Each in a process of its own, in turn; the empty one has the same imports and one DAG."""
+    """Each in a process of its own, in turn; the empty one has the same imports and one DAG.
+
+    The time is that of the processor, since the deployment runs beside, and of each file the
+    shortest, since whatever disturbs makes it longer. Time spent waiting is not in it, so no
+    file may start a process or open a connection.
+    """
     environment = stack.environment() | {"PYTHONPATH": str(PROJECT / "airflow/plugins")}
 
     def parse(file: Path) -> float:
         done = subprocess.run(
             [stack.airflow_bin / "python", "-c", _TIME_PARSING, file],
             env=environment,
-            check=True,
+            check=False,
             capture_output=True,
             text=True,
         )
+        if done.returncode:
+            pytest.fail(f"{file.name}: {done.stderr}")
         return float(done.stdout)
 
     told = []
@@ -193,7 +207,7 @@ def test_a_dag_file_parses_nearly_as_fast_as_an_empty_one(stack: Stack, tmp_path
         empty = tmp_path / f"empty_{file.name}"
         empty.write_text(imports + 'with DAG("empty", schedule=None):\n    pass\n')
         pairs = [(parse(file), parse(empty)) for _ in range(5)]
-        ours, theirs = (statistics.median(column) for column in zip(*pairs, strict=True))
+        ours, theirs = (min(column) for column in zip(*pairs, strict=True))
         told.append((file.name, ours, theirs, ours / theirs))
     for name, ours, theirs, ratio in told:
         print(f"\n{name}: {ours:.3f} s, empty {theirs:.3f} s, ratio {ratio:.2f}", end="")
