@@ -36,7 +36,7 @@ def main() -> None:
         # A dozen processes for evaluations that this project does not use.
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
     }
-    click.echo(f"MLflow: http://{where}:{port} (Ctrl-C ends it)")
+    click.echo(f"MLflow, in a few seconds: http://{where}:{port} (Ctrl-C ends it)")
     command = [sys.executable, "-m", "mlflow", "ui", "--host", where, "--port", port]
     os.execve(sys.executable, command, environment)  # noqa: S606 (Ctrl-C shall reach it)
 
