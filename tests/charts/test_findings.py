@@ -64,6 +64,12 @@ MOVING = {
 }
 
 
+def scaled(planted: dict[str, Any]) -> pd.DataFrame:
+    """Return planted sessions as the planted model in use sees them."""
+    table: pd.DataFrame = planted["model_in_use"].scaled(planted["valid_sessions"])
+    return table
+
+
 def test_sizes_state_the_largest_and_the_smallest_share() -> None:
     profiles = pd.DataFrame(
         {
@@ -129,12 +135,18 @@ def test_the_map_states_how_much_it_shows() -> None:
     assert [len(one["x"]) for one in traces(figure)] == [100, 100]
 
 
+def test_the_largest_and_the_smallest_segment_need_not_be_the_first_and_the_last() -> None:
+    profiles = plant()["segment_profiles"].assign(
+        sessions=[2_000, 1_000, 7_000], share=[0.2, 0.1, 0.7]
+    )
+    assert title(segments.sizes(profiles)) == (
+        "Three segments: the largest holds 70 % of 10,000 sessions, the smallest 10.0 %"
+    )
+
+
 def test_the_map_is_a_sample_of_at_most_2000_sessions_and_always_the_same() -> None:
     planted = plant(sessions=5_000)
-    drawn = [
-        segments.sessions_map(planted["scaled_features"], planted["session_segments"])
-        for _ in range(2)
-    ]
+    drawn = [segments.sessions_map(scaled(planted), planted["session_segments"]) for _ in range(2)]
     assert sum(len(one["x"]) for one in traces(drawn[0])) == 2_000
     assert drawn[0].to_plotly_json() == drawn[1].to_plotly_json()
 
@@ -172,9 +184,8 @@ def test_components_are_those_of_the_covariance(columns: int) -> None:
 def test_numbers_of_centres_never_cover_each_other() -> None:
     """Twelve centres in one place."""
     planted = plant(segments=12, sessions=600)
-    alike = planted["scaled_features"].assign(
-        **{name: 0.0 for name in planted["scaled_features"] if name != "session_id"}
-    )
+    alike = scaled(planted)
+    alike = alike.assign(**{name: 0.0 for name in alike if name != "session_id"})
     alike.loc[0, "Pages"], alike.loc[1, "Stay_Duration"] = 1.0, 1.0
     figure = segments.sessions_map(alike, planted["session_segments"])
     size = np.array([np.ptp([at for one in traces(figure) for at in one[way]]) for way in "xy"])
@@ -535,5 +546,5 @@ def test_one_segment_is_shown_and_nothing_is_claimed() -> None:
     )
     figure = choice.stability(planted["curve_in_use"], planted["choice_in_use"], profiles)
     assert title(figure) == "One segment: the same in each of 30 resamples by definition"
-    drawn = segments.sessions_map(planted["scaled_features"], planted["session_segments"])
+    drawn = segments.sessions_map(scaled(planted), planted["session_segments"])
     assert "of the one segment" in title(drawn)

@@ -79,5 +79,6 @@ def in_use(
     """Put a model in use; return ``champion`` and ``model_in_use``."""
     named = champion(fingerprint(model), version)
     report = {"models": {"candidate": {"jaccard": dict(jaccard or {})}}}
-    whole = ModelInUse(named, model, known, record(named.model, version), report)
+    made_of = record(named.model, version, columns=tuple(model.feature_names_in_))
+    whole = ModelInUse(named, model, known, made_of, report)
     return named.model_dump(mode="json"), whole

@@ -1,11 +1,13 @@
 """Results of a run, planted: what the charts and the page are tested with."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from user_activity_trends.lifecycle.record import fingerprint_table
 from user_activity_trends.pipelines.reporting import create_pipeline
 from user_activity_trends.sessions.columns import ColumnsParams
 
@@ -76,19 +78,29 @@ def plant(  # noqa: PLR0913 (one argument a thing that can differ)
     return {
         "session_segments": labelled,
         "valid_sessions": valid,
-        "scaled_features": pd.DataFrame(
-            {"session_id": ids} | dict(zip(features, scaled.T, strict=True))
-        ),
+        "model_in_use": TenthOf(features),
         "segment_profiles": _profiles(labelled, valid, features, resamples=resamples),
         "typical_sessions": _typical(labelled, valid, features),
         "curve_in_use": _curve(segments, resamples),
-        "choice_in_use": _choice(segments, resamples),
+        "choice_in_use": _choice(segments, resamples) | _trained_on(valid, features),
         "champion": CHAMPION,
         "promotion_report": promotion(segments, sessions),
-        "data_quality": _quality(sessions, rejected, features),
+        "data_quality": _quality(sessions, rejected, features)
+        | {"sha256": fingerprint_table(valid[list(features)])},
         "params:columns": columns,
         "params:recipe": "base",
     }
+
+
+@dataclass(frozen=True)
+class TenthOf:
+    """Stands for the model in use, whose scaled units are ten of each feature's own."""
+
+    features: Sequence[str]
+
+    def scaled(self, sessions: pd.DataFrame) -> pd.DataFrame:
+        """See ``ModelInUse.scaled``."""
+        return sessions[["session_id"]].join(sessions[list(self.features)] / 10)
 
 
 CHAMPION = {
@@ -238,6 +250,17 @@ def _choice(segments: int, resamples: int) -> dict[str, Any]:
         "natural_at_k": segments == k if resamples else None,
         "warnings": [],
         "verdict": f"The elbow says {segments}.",
+    }
+
+
+def _trained_on(valid: pd.DataFrame, features: Sequence[str]) -> dict[str, Any]:
+    """Say that the model in use was trained on just these sessions."""
+    known = fingerprint_table(valid[list(features)])
+    file = {"file": "somewhere/sessions.csv", "sample": False, "rows": len(valid)}
+    return {
+        "continued": False,
+        "trained_on": file | {"columns": list(features), "sha256": known},
+        "labelled": known,
     }
 
 

@@ -17,6 +17,7 @@ from tests.project.conftest import loaded
 
 from user_activity_trends.cli import cli
 from user_activity_trends.errors import (
+    CellsError,
     ModelMismatchError,
     PromotionRefusedError,
     SettingError,
@@ -28,6 +29,7 @@ from user_activity_trends.segmentation.scorer import SegmentScorer
 Run = Callable[..., None]
 TINY = "tests/data/tiny_sessions.csv"
 PICKLE = "user_activity_trend_model.pkl"
+REPORT = "promotion_report.json"
 FIXED = {"method": "fixed", "n_clusters": 2}
 
 
@@ -170,6 +172,90 @@ def test_a_refused_model_leaves_the_one_in_use_and_may_be_promoted_by_hand(
     assert state(data_root) == of(third)
     assert "although it was refused by" in read(data_root / "06_models/champion.json")["why"]
     assert len(pd.read_csv(data_root / "07_model_output/segment_profiles.csv")) == 2
+
+
+def test_a_column_that_has_died_lets_no_model_take_over(
+    trained: list[str], data_root: Path, run: Run, tmp_path: Path
+) -> None:
+    """All other gates find that little has changed: a column of zeros moves nothing away."""
+    table = pd.read_csv(TINY)
+    dead = tmp_path / "dead.csv"
+    table.assign(Informational_Duration=0).to_csv(dead, index=False)
+
+    run(pipeline="training", sessions_file=str(dead))
+
+    assert state(data_root) == of(trained[-1])
+    report = read(data_root / "06_models/promotion_report.json" / versions(data_root)[-1] / REPORT)
+    missed = {one["gate"]: one for one in report["gates"] if not one["passed"]}
+    assert [*missed] == ["same_columns"]
+    assert (
+        "takes Informational_Duration, which has one value in all sessions of this training"
+        in missed["same_columns"]["in_words"]
+    )
+    assert report["between"] is not None
+
+    run(pipeline="training", sessions_file=str(dead), promotion={"allow_new_segments": True})
+
+    newest = versions(data_root)[-1]
+    assert state(data_root) == of(newest)
+    told = read(data_root / "06_models/champion.json")["why"]
+    assert told.endswith(f"gates, compared with {trained[-1]}.")
+
+
+def test_the_map_is_that_of_the_model_in_use(trained: list[str], data_root: Path, run: Run) -> None:
+    drawn = data_root / "08_reporting/charts/sessions_map.json"
+    before = drawn.read_bytes()
+    drawn.unlink()
+
+    run(
+        pipeline="training",
+        clustering={"selection": FIXED},
+        recipes={"base": {"scaler": "standard"}},
+    )
+
+    assert len(versions(data_root)) == len(trained) + 1
+    assert state(data_root) == of(trained[-1])
+    assert drawn.read_bytes() == before
+
+
+def test_after_a_file_that_was_refused_a_rollback_says_whose_sessions_it_shows(
+    trained: list[str],
+    data_root: Path,
+    models: Callable[..., Result],
+    run: Run,
+    tmp_path: Path,
+) -> None:
+    header, *rows = Path(TINY).read_text(encoding="utf-8").splitlines()
+    broken = tmp_path / "october.csv"
+    broken.write_text("\n".join([header, *(f"x{row}" for row in rows[:50])]), encoding="utf-8")
+    with pytest.raises(CellsError):
+        run(pipeline="training", sessions_file=str(broken))
+
+    back = models("rollback")
+
+    assert back.exit_code == 0, back.output
+    assert state(data_root) == of(trained[0])
+    page = (data_root / "08_reporting/report.html").read_text(encoding="utf-8")
+    assert "an earlier file than october.csv" in page
+    assert "of 50 rows were used" not in page
+
+
+def test_a_rollback_for_which_features_are_missing_changes_nothing(
+    trained: list[str],
+    data_root: Path,
+    models: Callable[..., Result],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Features are written after the sessions; a run may have ended in between."""
+    place = data_root / "04_feature/session_features.parquet"
+    features = pd.read_parquet(place)
+    features.assign(ExitRates=features["ExitRates"] + 0.5).to_parquet(place)
+
+    refused = models("rollback")
+
+    assert refused.exit_code == 1
+    assert "session_features are not of valid_sessions" in caplog.text
+    assert state(data_root) == of(trained[1])
 
 
 def test_a_first_model_that_is_refused_labels_and_scores_nothing(run: Run, data_root: Path) -> None:

@@ -17,6 +17,7 @@ import yaml
 from planted_results import plant, report
 
 from user_activity_trends.charts.wording import NONE
+from user_activity_trends.errors import ModelMismatchError
 from user_activity_trends.report import page, plots, sources, tables
 from user_activity_trends.report.answers import can_i_trust_it, what_changed, what_was_rejected
 from user_activity_trends.segmentation.changes import split_changes
@@ -200,6 +201,41 @@ def test_the_page_of_the_sample_says_that_it_is_synthetic() -> None:
     planted["data_quality"]["file"] = "somewhere/data/01_raw/sample_sessions.csv"
     said = Outline(report(planted)["report"]).text
     assert "sample_sessions.csv, the embedded synthetic sample, recipe base" in said
+
+
+def test_what_is_known_of_another_file_is_not_said_of_these_sessions() -> None:
+    planted = plant(rejected=7)
+    planted["data_quality"] |= {"file": "somewhere/broken.csv", "sha256": "0"}
+    said = Outline(report(planted)["report"]).text
+    assert "an earlier file than broken.csv, recipe base : 1,200 sessions" in said
+    assert said.count("broken.csv was refused, or its run ended early: this page shows the") == 3
+    assert "of 1,207 rows were used" not in said
+
+
+def test_where_the_model_is_of_other_sessions_its_checks_are_said_to_be_of_those() -> None:
+    planted = plant()
+    assert "This was measured when" not in Outline(report(planted)["report"]).text
+    planted["choice_in_use"]["trained_on"] |= {"file": "a/spring.csv", "rows": 9, "sha256": "0"}
+    planted["segment_profiles"].loc[2, "share"] = 0.0042
+    said = Outline(report(planted)["report"]).text
+    told = "on 9 sessions of spring.csv, which are not the same as this page shows."
+    assert said.count(f"This was measured when the model in use was trained, {told}") == 2
+    assert "Segment 3 holds 0.42 % of the sessions of this page" in said.replace("\xa0", " ")
+    assert "No warning" not in said
+
+
+def test_no_page_is_of_segments_of_other_sessions() -> None:
+    planted = plant()
+    planted["choice_in_use"]["labelled"] = "0"
+    with pytest.raises(ModelMismatchError, match="session_segments are of other sessions than"):
+        report(planted)
+
+
+def test_resamples_of_a_model_that_goes_on_are_said_to_be_made_afresh() -> None:
+    planted = plant()
+    assert "those in use go on from earlier ones" not in Outline(report(planted)["report"]).text
+    planted["choice_in_use"]["continued"] = True
+    assert "those in use go on from earlier ones" in Outline(report(planted)["report"]).text
 
 
 def test_another_recipe_is_told_where_it_is() -> None:
@@ -559,7 +595,7 @@ def test_a_share_within_chance_is_told_to_be() -> None:
 
 def test_duplicates_are_told() -> None:
     quality = plant()["data_quality"] | {"duplicate_rows": 2, "duplicates": "dropped"}
-    assert what_was_rejected(quality).sentences == (
+    assert what_was_rejected(quality, is_of_this_file=True).sentences == (
         "Every row keeps the rules.",
         "Two rows repeat an earlier one and were dropped.",
     )

@@ -14,6 +14,11 @@ MONTHS = ColumnsParams.model_validate(
     {"period": "month", "values": {"month": {"accepted": ["Feb", "May", "Nov"]}}}
 )
 
+UNSEEN = (
+    "which the training of the new model did not see; an earlier model may have been trained on "
+    "them"
+)
+
 
 def kept(months: list[str], rows: Any, columns: ColumnsParams = MONTHS) -> list[bool]:
     table = pd.DataFrame({"session_id": range(len(months)), "month": months})
@@ -73,16 +78,22 @@ def test_too_few_sessions_on_either_side_are_refused(months: list[str], rows: An
     ("rows", "told"),
     [
         ("all", "(in-sample)"),
-        ("newest_period", "of the newest period, which training did not see"),
-        (0.2, "drawn by their id, which training did not see"),
+        ("newest_period", f"of the newest period, {UNSEEN}"),
+        (0.2, f"drawn by their id, {UNSEEN}"),
     ],
 )
 def test_it_is_told_what_models_were_judged_on(rows: Any, told: str) -> None:
-    found = in_words(rows, 12_330, in_sample=rows == "all")
+    found = in_words(rows, 12_330, ColumnsParams(id="visit"), in_sample=rows == "all")
 
     assert found.endswith(told)
     assert "12,330" in found
 
 
+def test_without_an_id_sessions_are_drawn_by_their_row() -> None:
+    found = in_words(0.2, 500, ColumnsParams(), in_sample=False)
+
+    assert f"drawn by the number of their row, {UNSEEN}" in found
+
+
 def test_a_model_that_has_seen_them_all_is_never_said_to_be_judged_on_others() -> None:
-    assert in_words(0.2, 500, in_sample=True).endswith("(in-sample)")
+    assert in_words(0.2, 500, ColumnsParams(), in_sample=True).endswith("(in-sample)")

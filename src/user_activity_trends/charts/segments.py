@@ -41,15 +41,15 @@ def sizes(profiles: pd.DataFrame) -> Figure:
         profiles: ``segment_profiles``.
 
     Returns:
-        One bar a segment, the largest first.
+        One bar a segment, by its number.
     """
     total, shares = int(profiles["sessions"].sum()), profiles["share"]
     if len(profiles) == 1:
         title = f"One segment holds all {count(total)} sessions"
     else:
         title = sentence(
-            f"{some(len(profiles), 'segment')}: the largest holds {percent(shares.iloc[0], 0)} of "
-            f"{count(total)} sessions, the smallest {percent(shares.iloc[-1])}"
+            f"{some(len(profiles), 'segment')}: the largest holds {percent(shares.max(), 0)} of "
+            f"{count(total)} sessions, the smallest {percent(shares.min())}"
         )
     rows = rows_of(profiles)
     traces, names = figure.bars(

@@ -153,7 +153,8 @@ class _Named(_Follower):
                 f"champion names version {champion.version}, of which there is no {name} "
                 f"({self._datasets[name]._filepath}/{champion.version}); "  # noqa: SLF001
                 "restore it, or choose another model: kedro models list, kedro models promote "
-                f"VERSION. If there is none, remove {self._filepath} and train anew"
+                "VERSION. If there is none, begin anew in another DATA_ROOT, so that no id comes "
+                "to mean another segment"
             )
             raise InputFileError(msg)
         return load_version(self._datasets[name], name, champion.version)

@@ -181,6 +181,7 @@ def _lacks(catalog: "CatalogProtocol[Any, Any]") -> list[str]:
 
 def _must_label(session: "KedroSession", scorer: "SegmentScorer", *, labels: bool) -> None:
     """See that labels can follow, before anything is changed."""
+    from user_activity_trends.lifecycle.record import check_features
     from user_activity_trends.sessions.columns import ColumnsParams
 
     catalog = session.load_context().catalog
@@ -195,6 +196,7 @@ def _must_label(session: "KedroSession", scorer: "SegmentScorer", *, labels: boo
             "same with --no-labels, and run with its columns afterwards"
         )
         raise click.ClickException(msg)
+    check_features(catalog.load("session_features"), sessions)
     columns = ColumnsParams.model_validate(catalog.load("params:columns"))
     unknown = [name for name in columns.carried if name not in sessions]
     if unknown:

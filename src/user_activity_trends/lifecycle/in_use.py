@@ -3,10 +3,13 @@
 from dataclasses import dataclass
 from typing import Any
 
+import pandas as pd
+
 from user_activity_trends.lifecycle.champion import Champion
 from user_activity_trends.lifecycle.record import ModelRecord
-from user_activity_trends.segmentation.model import SegmentationModel
+from user_activity_trends.segmentation.model import SegmentationModel, scale
 from user_activity_trends.segmentation.scorer import SegmentScorer
+from user_activity_trends.sessions.rules import SESSION_ID
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,14 @@ class ModelInUse:
             self.report.get("models", {}).get("candidate", {}).get("jaccard", {})
         )
         return {str(segment): value for segment, value in judged.items()}
+
+    def scaled(self, sessions: pd.DataFrame) -> pd.DataFrame:
+        """Return ``session_id`` and the features of sessions in the model's scaled units."""
+        places = scale(self.model, sessions)
+        columns = list(self.model.feature_names_in_)
+        scaled = pd.DataFrame(places, columns=columns, index=sessions.index)
+        scaled.insert(0, SESSION_ID, sessions[SESSION_ID])
+        return scaled
 
 
 @dataclass(frozen=True)

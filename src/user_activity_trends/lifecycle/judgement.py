@@ -60,7 +60,9 @@ def judge(  # noqa: PLR0913 (two models, the sessions, and how to judge)
     seen = [challenge.see(scorer, sessions)]
     rival = predecessor.scorer
     strangers = [] if rival is None else rival.lacking(sessions)
+    lost: list[str] = []
     if rival is not None and not strangers:
+        lost = [name for name in rival.columns if name not in scorer.columns]
         seen.append(challenge.see(rival, sessions))
     measured = challenge.measure(seen, seen[-1].scaled, outcome, random_state)
     for one, told in zip(seen, measured, strict=True):
@@ -87,14 +89,14 @@ def judge(  # noqa: PLR0913 (two models, the sessions, and how to judge)
         rejected=rejected,
         allow_new_segments=allow_new_segments,
     )
-    judged += _of_one_kind(predecessor, strangers, allow_new_segments=allow_new_segments)
+    judged += _of_one_kind(predecessor, strangers, lost, allow_new_segments=allow_new_segments)
     refused = gates.failed(judged)
     champion = predecessor.champion
     return {
         "candidate": record.version,
         "champion": None if champion is None else champion.version,
         "decision": "refused" if refused else "promoted",
-        "in_words": _in_words(record, predecessor, judged),
+        "in_words": _in_words(record, predecessor, judged, compared=between is not None),
         "gates": [one.model_dump() for one in judged],
         "models": dict(zip(("candidate", "champion"), measured, strict=False)),
         "between": between,
@@ -106,9 +108,21 @@ def _least(jaccard: Mapping[int, float | None]) -> float | None:
 
 
 def _of_one_kind(
-    predecessor: Predecessor, strangers: Sequence[str], *, allow_new_segments: bool
+    predecessor: Predecessor,
+    strangers: Sequence[str],
+    lost: Sequence[str],
+    *,
+    allow_new_segments: bool,
 ) -> list[Gate]:
-    """Refuse what cannot be compared with the model in use at all."""
+    """Refuse what cannot be compared with the model in use, or sees less than it.
+
+    Args:
+        predecessor: The model in use.
+        strangers: Columns that it takes and the sessions lack.
+        lost: Columns that it takes and the new model does not, though the sessions have them:
+            they are the same in all sessions, as where a source has stopped filling them.
+        allow_new_segments: Whether segments may change.
+    """
     found = []
     if predecessor.only_a_sample:
         found.append(
@@ -121,22 +135,31 @@ def _of_one_kind(
                 "of your own",
             )
         )
-    if strangers:
+    if strangers or lost:
+        told = (
+            f"{', '.join(strangers)}, which the sessions lack, as the recipe reads them, or have "
+            "gaps in, so they cannot be compared"
+            if strangers
+            else f"{', '.join(lost)}, which {'has' if len(lost) == 1 else 'have'} one value in all "
+            "sessions of this training, as where a source has stopped, so the new model does "
+            "without"
+        )
         found.append(
             Gate(
                 gate="same_columns",
-                figure=len(strangers),
+                figure=len(strangers) + len(lost),
                 limit=0,
                 passed=allow_new_segments,
-                in_words=f"the model in use takes {', '.join(strangers)}, which the sessions "
-                "lack, as the recipe reads them, or have gaps in, so they cannot be compared "
-                "(promotion.allow_new_segments lets them change)",
+                in_words=f"the model in use takes {told} (promotion.allow_new_segments lets "
+                "segments change)",
             )
         )
     return found
 
 
-def _in_words(record: ModelRecord, predecessor: Predecessor, judged: Sequence[Gate]) -> str:
+def _in_words(
+    record: ModelRecord, predecessor: Predecessor, judged: Sequence[Gate], *, compared: bool
+) -> str:
     """Say what the gates say; which model is in use now or later, ``champion`` says."""
     refused = gates.failed(judged)
     if refused:
@@ -146,10 +169,8 @@ def _in_words(record: ModelRecord, predecessor: Predecessor, judged: Sequence[Ga
     if predecessor.scorer is None:
         kind = "model" if predecessor.champion is None else "of sessions of your own"
         return f"Model {record.version}, the first {kind}, passed all {asked} gates."
-    return (
-        f"Model {record.version} passed all {asked} gates, compared with "
-        f"{predecessor.scorer.version}."
-    )
+    how = "compared with" if compared else "but could not be compared with"
+    return f"Model {record.version} passed all {asked} gates, {how} {predecessor.scorer.version}."
 
 
 def failed_gates(report: Mapping[str, Any]) -> list[str]:

@@ -9,6 +9,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
 from user_activity_trends.errors import ModelMismatchError
+from user_activity_trends.sessions.rules import SESSION_ID
 
 
 class DataFingerprint(BaseModel):
@@ -75,15 +76,40 @@ def check_source(data_quality: Mapping[str, Any], valid_sessions: pd.DataFrame) 
             "again (kedro run --pipelines training)"
         )
         raise ModelMismatchError(msg)
-    names = [*data_quality["ranges"]]
-    known = {*names} <= {*valid_sessions} and fingerprint_table(valid_sessions[names])
-    if known != data_quality["sha256"]:
+    if not is_source(data_quality, valid_sessions):
         msg = (
             f"data_quality is about {data_quality['file']}, but valid_sessions are not its "
             "sessions: that file was refused, or its run was interrupted. The model in use stays; "
             "train from a file again (kedro run --pipelines training)"
         )
         raise ModelMismatchError(msg)
+
+
+def is_source(data_quality: Mapping[str, Any], valid_sessions: pd.DataFrame) -> bool:
+    """Tell whether sessions came from the file that ``data_quality`` is about."""
+    return _has(valid_sessions, [*data_quality["ranges"]], data_quality.get("sha256"))
+
+
+def check_features(session_features: pd.DataFrame, valid_sessions: pd.DataFrame) -> None:
+    """See that features are those of the sessions.
+
+    Raises:
+        ModelMismatchError: They are of another file: the run that read the
+            sessions ended before it had written their features.
+    """
+    names = [str(name) for name in session_features if name != SESSION_ID]
+    others = valid_sessions.set_index(SESSION_ID).reindex(session_features[SESSION_ID])
+    known = fingerprint_table(session_features[names])
+    if len(session_features) != len(valid_sessions) or not _has(others, names, known):
+        msg = (
+            "session_features are not of valid_sessions: the run that read these ended early. "
+            "Read your sessions again (kedro run)"
+        )
+        raise ModelMismatchError(msg)
+
+
+def _has(sessions: pd.DataFrame, columns: list[str], sha256: str | None) -> bool:
+    return {*columns} <= {*sessions} and fingerprint_table(sessions[columns]) == sha256
 
 
 def fingerprint_table(table: pd.DataFrame) -> str:

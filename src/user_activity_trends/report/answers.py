@@ -43,16 +43,44 @@ def file_name(data_quality: dict[str, Any]) -> str:
     return f"{path.name}{sample}"
 
 
-def how_many(
+def not_this_file(data_quality: dict[str, Any]) -> str:
+    """Say why the last file that was read is not that of the sessions on the page."""
+    return (
+        f"{file_name(data_quality)} was refused, or its run ended early: this page shows the "
+        "sessions that were read before it."
+    )
+
+
+def is_trained_on_these(choice: dict[str, Any]) -> bool:
+    """Tell whether the model in use was trained on just the sessions that are shown."""
+    return bool(choice["trained_on"]["sha256"] == choice["labelled"])
+
+
+def measured_on(choice: dict[str, Any]) -> str:
+    """Say on which sessions it was measured how sure the segments are, if not on those shown."""
+    if is_trained_on_these(choice):
+        return ""
+    trained = choice["trained_on"]
+    return (
+        f"This was measured when the model in use was trained, on {count(trained['rows'])} "
+        f"sessions of {file_name(trained)}, which are not the same as this page shows."
+    )
+
+
+def how_many(  # noqa: PLR0913 (what is known of the sessions)
     data_quality: dict[str, Any],
     profiles: pd.DataFrame,
     trends: pd.DataFrame,
     calendar: Sequence[str],
     columns: ColumnsParams,
+    *,
+    is_of_this_file: bool,
 ) -> Answer:
     """Say how many sessions there are, from when, and how many converted."""
     sessions = int(profiles["sessions"].sum())
     told = [f"{count(sessions)} of {count(data_quality['rows_read'])} rows were used."]
+    if not is_of_this_file:
+        told = [not_this_file(data_quality)]
     if columns.period is None or trends.empty:
         told.append(f"No period: {NO_PERIOD}.")
     else:
@@ -164,7 +192,12 @@ def can_i_trust_it(choice: dict[str, Any], curve: pd.DataFrame, profiles: pd.Dat
         unit = f"agreement of {count(choice['resamples'])} resamples (1: the same each time)"
         told.append(
             f"Over {count(choice['resamples'])} resamples the adjusted Rand index at k = {k} is "
-            f"{mean:.3f} on average and {least:.3f} at worst."
+            f"{mean:.3f} on average and {least:.3f} at worst"
+            + (
+                ", where segments are made afresh; those in use go on from earlier ones."
+                if choice["continued"]
+                else "."
+            )
         )
         weakest = min(known, key=lambda row: float(row["stability"]), default=None)
         if weakest is not None:
@@ -176,6 +209,8 @@ def can_i_trust_it(choice: dict[str, Any], curve: pd.DataFrame, profiles: pd.Dat
         told.append("Resampling is off: clustering.stability.resamples is 0.")
     if warnings := choice["warnings"]:
         told.append(f"{sentence(some(len(warnings), 'warning'))}: see the choice of k.")
+    if elsewhere := measured_on(choice):
+        told.append(elsewhere)
     return Answer("trust", "Can I trust it?", figure, unit, tuple(told), "#choice", "Choice of k")
 
 
@@ -207,7 +242,7 @@ def _in_short(mean: float, known: Sequence[Row], choice: dict[str, Any]) -> str:
     )
 
 
-def what_was_rejected(data_quality: dict[str, Any]) -> Answer:
+def what_was_rejected(data_quality: dict[str, Any], *, is_of_this_file: bool) -> Answer:
     """Say how many rows were refused, and why."""
     read, rejected = data_quality["rows_read"], data_quality["rows_rejected"]
     reasons = list(data_quality["defects_by_reason"].items())
@@ -224,6 +259,8 @@ def what_was_rejected(data_quality: dict[str, Any]) -> Answer:
             "repeats an earlier one and was" if repeated == 1 else "repeat an earlier one and were"
         )
         told.append(f"{sentence(some(repeated, 'row'))} {verb} {data_quality['duplicates']}.")
+    if not is_of_this_file:
+        told.insert(0, not_this_file(data_quality))
     return Answer(
         "rejected",
         "What was rejected?",

@@ -36,7 +36,7 @@ SECTIONS = (
 )
 
 _HOW: dict[str, tuple[str, tuple[str, ...]]] = {
-    "sizes_chart": ("One bar a segment, the largest first.", ("segment_profiles",)),
+    "sizes_chart": ("One bar a segment.", ("segment_profiles",)),
     "profiles_chart": (
         (
             "One column a segment, one row a feature: blue is below the mean of all sessions, "
@@ -48,9 +48,9 @@ _HOW: dict[str, tuple[str, tuple[str, ...]]] = {
         (
             "One mark a session of a sample that has some of every segment; a numbered box stands "
             "at the centre of a segment's marks, or beside it where two would cover each other. "
-            "Distance on the map is part of the distance that the model sees."
+            "Distance on the map is part of the distance that the model in use sees."
         ),
-        ("scaled_features", "session_segments"),
+        ("valid_sessions", "session_segments"),
     ),
     "elbow_chart": (
         (
@@ -119,7 +119,8 @@ _METHOD = (
         "Segments",
         (
             "k-means (Lloyd 1982) from k-means++ starts (Arthur and Vassilvitskii 2007) on the "
-            "scaled features; 1 is the largest segment."
+            "scaled features. The segments of a first model are numbered by size; later ones keep "
+            "their numbers."
         ),
     ),
     (
@@ -212,6 +213,8 @@ class Results:
     """The tables that the page tells about; each is the dataset of that name."""
 
     data_quality: dict[str, Any]
+    is_of_this_file: bool
+    """Whether the sessions came from the file that ``data_quality`` is about."""
     cluster_choice: dict[str, Any]
     elbow_curve: pd.DataFrame
     champion: dict[str, Any]
@@ -313,27 +316,37 @@ def _told(
     segments = [_segment(row) for row in rows_of(profiles)]
     return {
         "sections": SECTIONS,
-        "file": answers.file_name(quality),
+        "file": answers.file_name(quality)
+        if results.is_of_this_file
+        else f"an earlier file than {answers.file_name(quality)}",
         "recipe": recipe,
         "sessions": count(int(profiles["sessions"].sum())),
         "headline": f"{count(int(profiles['sessions'].sum()))} sessions in "
         f"{some(len(segments), 'segment')}",
         "answers": {
-            "how_many": answers.how_many(quality, profiles, trends, calendar, columns),
+            "how_many": answers.how_many(
+                quality,
+                profiles,
+                trends,
+                calendar,
+                columns,
+                is_of_this_file=results.is_of_this_file,
+            ),
             "what_changed": answers.what_changed(results.conversion_changes, trends, columns),
             "trust": answers.can_i_trust_it(choice, results.elbow_curve, profiles),
-            "rejected": answers.what_was_rejected(quality),
+            "rejected": answers.what_was_rejected(quality, is_of_this_file=results.is_of_this_file),
         },
         "segments": segments,
         "styles": {one.number: palette.style(one.number, len(segments)) for one in segments},
         "verdict": _verdict(choice),
-        "warnings": [str(one["message"]) for one in choice["warnings"]],
+        "measured_on": answers.measured_on(choice),
+        "warnings": [str(one["message"]) for one in choice["warnings"]] + _tiny(choice, profiles),
         "no_warning": _no_warning(profiles, trends, columns),
         "restarts": _restarts(choice),
         "model": str(results.champion["model"]),
         "model_notes": in_use.notes(results.champion, results.promotion_report),
         "trend_notes": _trend_notes(trends, calendar, columns),
-        "quality_notes": _quality_notes(quality),
+        "quality_notes": _quality_notes(quality, is_of_this_file=results.is_of_this_file),
         "no_migrations": _no_migrations(columns),
         "tables": {
             "profiles": tables.profiles(profiles),
@@ -410,6 +423,18 @@ def _no_warning(profiles: pd.DataFrame, trends: pd.DataFrame, columns: ColumnsPa
     return f"No warning: {', '.join(checks[:-1])}, and {checks[-1]}."
 
 
+def _tiny(choice: dict[str, Any], profiles: pd.DataFrame) -> list[str]:
+    """Warn of segments that are tiny here, where the model was trained on other sessions."""
+    if answers.is_trained_on_these(choice):
+        return []
+    return [
+        f"Segment {row['segment']} holds {percent(row['share'], 2)} of the sessions of this page: "
+        "its rates mean little."
+        for row in rows_of(profiles)
+        if row["share"] < TINY
+    ]
+
+
 def _trend_notes(
     trends: pd.DataFrame, calendar: Sequence[str], columns: ColumnsParams
 ) -> list[str]:
@@ -433,8 +458,8 @@ def _trend_notes(
     return notes
 
 
-def _quality_notes(quality: dict[str, Any]) -> list[str]:
-    notes = []
+def _quality_notes(quality: dict[str, Any], *, is_of_this_file: bool) -> list[str]:
+    notes = [] if is_of_this_file else [answers.not_this_file(quality)]
     if unused := quality.get("unused_columns"):
         notes.append(f"Columns of the file that were not used: {', '.join(unused)}.")
     if blank := quality.get("blank_lines"):

@@ -7,7 +7,7 @@ from user_activity_trends.locations import output_root
 PATHS = {
     "champion": "06_models/champion.json",
     "promotion_report": "06_models/promotion_report.json",
-    "scaled_features": "05_model_input/scaled_features.parquet",
+    "valid_sessions": "03_primary/valid_sessions.parquet",
     "session_segments": "07_model_output/session_segments.parquet",
     "curve_in_use": "07_model_output/curve_in_use.csv",
     "choice_in_use": "07_model_output/choice_in_use.json",

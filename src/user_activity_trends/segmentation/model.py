@@ -140,9 +140,21 @@ def assign(model: SegmentationModel, features: pd.DataFrame) -> Assignment:
     if features.empty:
         nothing = np.empty(0)
         return Assignment(nothing.astype(np.intp), nothing, nothing)
+    return nearest(scale(model, features), centroids(model))
+
+
+def scale(model: SegmentationModel, features: pd.DataFrame) -> Matrix:
+    """Bring sessions to the coordinates in which a model measures distances.
+
+    Args:
+        model: A fitted model.
+        features: One session a row, raw features in their own units.
+
+    Returns:
+        Shape (sessions, features), in the order of the model's columns.
+    """
     with one_thread():
-        scaled = np.asarray(model[:-1].transform(features[list(model.feature_names_in_)]))  # type: ignore[index]
-    return nearest(scaled, centroids(model))
+        return np.asarray(model[:-1].transform(features[list(model.feature_names_in_)]))  # type: ignore[index]
 
 
 def nearest(scaled: Matrix, centers: Matrix) -> Assignment:

@@ -64,18 +64,26 @@ def _is_drawn(session: object, share: float) -> bool:
     return int.from_bytes(digest[:8], "big") < share * 2**64
 
 
-def in_words(evaluation_rows: EvaluationRows, rows: int, *, in_sample: bool) -> str:
+def in_words(
+    evaluation_rows: EvaluationRows, rows: int, columns: ColumnsParams, *, in_sample: bool
+) -> str:
     """Say what models were judged on.
 
     Args:
         evaluation_rows: What was configured.
         rows: Sessions that models were judged on.
-        in_sample: Whether the model was trained on them.
+        columns: Which column is the id.
+        in_sample: Whether the new model was trained on them.
 
-    >>> in_words("all", 1200, in_sample=True)
+    >>> in_words("all", 1200, ColumnsParams(), in_sample=True)
     'all 1,200 sessions, those of the training as well (in-sample)'
     """
     if in_sample:
         return f"all {rows:,} sessions, those of the training as well (in-sample)"
-    which = "of the newest period" if evaluation_rows == "newest_period" else "drawn by their id"
-    return f"{rows:,} sessions {which}, which training did not see"
+    which = "drawn by their id" if columns.id else "drawn by the number of their row"
+    if evaluation_rows == "newest_period":
+        which = "of the newest period"
+    return (
+        f"{rows:,} sessions {which}, which the training of the new model did not see; an earlier "
+        "model may have been trained on them"
+    )

@@ -12,9 +12,15 @@ from kedro.runner import SequentialRunner
 from pydantic import ValidationError
 
 from user_activity_trends.errors import ModelMismatchError
+from user_activity_trends.lifecycle.record import fingerprint_table
 from user_activity_trends.pipelines.labelling import create_pipeline, nodes
 from user_activity_trends.pipelines.labelling.params import LabellingParams
-from user_activity_trends.segmentation.model import SegmentationModel, build_model, fingerprint
+from user_activity_trends.segmentation.model import (
+    SegmentationModel,
+    build_model,
+    centroids,
+    fingerprint,
+)
 from user_activity_trends.segmentation.profiles import wilson_interval
 from user_activity_trends.segmentation.scaling import FeatureScaler, FeatureScaling
 from user_activity_trends.sessions.columns import ColumnsParams
@@ -293,7 +299,11 @@ def test_the_stage_goes_from_the_model_in_use_to_profiles() -> None:
     assert pipeline.all_outputs() == set(made)
     # In the order of valid_sessions: a, e, c, b, d.
     assert catalog.load("session_segments")["segment"].to_list() == [2, 1, 1, 2, 1]
-    assert catalog.load("choice_in_use")["stability"] == {"1": 0.9, "2": 0.8}
+    choice = catalog.load("choice_in_use")
+    assert choice["stability"] == {"1": 0.9, "2": 0.8}
+    assert choice["trained_on"]["sha256"] == in_use.record.data.sha256
+    assert choice["labelled"] == fingerprint_table(valid_sessions()[["pages", "stay"]])
+    assert choice["continued"] is False
     assert catalog.load("curve_in_use")["sse"].to_list() == [9.0, 1.5]
     pd.testing.assert_frame_equal(
         catalog.load("segment_profiles").reset_index(drop=True),
@@ -301,6 +311,28 @@ def test_the_stage_goes_from_the_model_in_use_to_profiles() -> None:
         check_dtype=False,
     )
     pd.testing.assert_frame_equal(catalog.load("typical_sessions"), typical_sessions())
+
+
+def test_a_profile_is_not_made_of_features_of_other_sessions() -> None:
+    segments, features = session_segments(), session_features()
+    for other in (features.assign(pages=1.0), features.iloc[1:], features.assign(clicks=1.0)):
+        with pytest.raises(ModelMismatchError, match="session_features are not of valid_sessions"):
+            nodes.profile_segments(segments, valid_sessions(), other, CHOICE, COLUMNS)
+
+
+def test_the_model_in_use_measures_distances_where_it_says_that_sessions_are() -> None:
+    model = trained()
+    known = identities(model)
+    _, in_use = planted_models.in_use(model, known)
+    sessions = session_features()
+
+    scaled = in_use.scaled(sessions)
+
+    assert list(scaled) == ["session_id", "pages", "stay"]
+    assert scaled["session_id"].to_list() == sessions["session_id"].to_list()
+    places = scaled[["pages", "stay"]].to_numpy()
+    nearest = np.linalg.norm(places[:, None] - centroids(model)[None], axis=2).min(axis=1)
+    assert nearest == pytest.approx(assign(model, known, sessions)["distance"].to_numpy())
 
 
 def test_a_misspelt_setting_is_refused() -> None:

@@ -6,6 +6,7 @@ import narwhals as nw
 import pandas as pd
 
 from user_activity_trends.lifecycle.in_use import ModelInUse
+from user_activity_trends.lifecycle.record import check_features, fingerprint_table
 from user_activity_trends.segmentation import labels, profiles
 from user_activity_trends.segmentation.rules_in_words import describe_segments
 from user_activity_trends.sessions.columns import ColumnsParams
@@ -28,7 +29,10 @@ def assign_segments(
         ``session_id``, ``segment``, ``segment_name``, ``distance`` (to the own
         centroid, in scaled units), ``margin`` (the runner-up's distance minus
         it; missing if there is one segment only), ``model_version``. And of the
-        model in use ``cluster_choice`` and ``elbow_curve``.
+        model in use ``cluster_choice``, with ``stability`` (of each segment),
+        ``continued`` (whether it goes on from an earlier model), ``trained_on``
+        (which sessions) and ``labelled`` (hash of those that were labelled, as in
+        ``trained_on``); and ``elbow_curve``.
 
     Raises:
         ModelMismatchError: Model and identities come from different runs, or the
@@ -40,7 +44,12 @@ def assign_segments(
         model_in_use.champion.version, index=labelled.index, dtype="str"
     )
     record = model_in_use.record
-    choice = record.cluster_choice | {"stability": model_in_use.jaccard}
+    choice = record.cluster_choice | {
+        "stability": model_in_use.jaccard,
+        "continued": record.continued,
+        "trained_on": record.data.model_dump(mode="json"),
+        "labelled": fingerprint_table(valid_sessions[list(record.data.columns)]),
+    }
     return labelled, choice, pd.DataFrame(list(record.scores)).astype({"k": "int64"})
 
 
@@ -70,7 +79,11 @@ def profile_segments(
         keeps it); and of each feature ``mean_<feature>`` and
         ``median_<feature>`` in its own unit and ``standing_<feature>`` (how far
         the mean stands from that of all sessions, in standard deviations).
+
+    Raises:
+        ModelMismatchError: The features are of other sessions.
     """
+    check_features(session_features, valid_sessions)
     features = [name for name in session_features.columns if name != SESSION_ID]
     outcome = [columns.outcome] if columns.outcome else []
     segments = nw.from_native(session_segments, eager_only=True)

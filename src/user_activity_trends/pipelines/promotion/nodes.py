@@ -88,7 +88,7 @@ def compare_with_champion(  # noqa: PLR0913 (one argument an input)
         continuity=continuity,
         random_state=random_state,
     )
-    told = holdout.in_words(promoting.evaluation_rows, len(judged), in_sample=in_sample)
+    told = holdout.in_words(promoting.evaluation_rows, len(judged), columns, in_sample=in_sample)
     return {"evaluation": {"rows": len(judged), "in_sample": in_sample, "in_words": told}} | report
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 
 from user_activity_trends.charts import choice, quality, segments, trends
 from user_activity_trends.charts.figure import Figure
+from user_activity_trends.lifecycle.in_use import ModelInUse
 from user_activity_trends.sessions.columns import ColumnsParams
 from user_activity_trends.sessions.periods import in_order
 
@@ -37,9 +38,11 @@ def draw_profiles(segment_profiles: pd.DataFrame) -> Figure:
     return segments.profile_map(segment_profiles)
 
 
-def draw_sessions_map(scaled_features: pd.DataFrame, session_segments: pd.DataFrame) -> Figure:
+def draw_sessions_map(
+    model_in_use: ModelInUse, valid_sessions: pd.DataFrame, session_segments: pd.DataFrame
+) -> Figure:
     """Draw a sample of at most 2,000 sessions in two dimensions."""
-    return segments.sessions_map(scaled_features, session_segments)
+    return segments.sessions_map(model_in_use.scaled(valid_sessions), session_segments)
 
 
 def draw_shares(segment_trends: pd.DataFrame, columns: ColumnsParams) -> Figure:

@@ -78,7 +78,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 charts.draw_sessions_map,
-                inputs=["scaled_features", "session_segments"],
+                inputs=["model_in_use", "valid_sessions", "session_segments"],
                 outputs="sessions_map",
                 name="draw_sessions_map",
             ),
@@ -114,6 +114,7 @@ def create_pipeline() -> Pipeline:
                     "cluster_choice": "choice_in_use",
                     "elbow_curve": "curve_in_use",
                     "champion": "champion",
+                    "valid_sessions": "valid_sessions",
                     "session_segments": "session_segments",
                     "promotion_report": "promotion_report",
                     "segment_profiles": "segment_profiles",

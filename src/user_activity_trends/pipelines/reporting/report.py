@@ -6,6 +6,7 @@ import pandas as pd
 
 from user_activity_trends.charts.figure import Figure
 from user_activity_trends.errors import ModelMismatchError
+from user_activity_trends.lifecycle.record import fingerprint_table, is_source
 from user_activity_trends.report import page
 from user_activity_trends.sessions.columns import ColumnsParams
 from user_activity_trends.sessions.periods import in_order
@@ -26,6 +27,7 @@ def build_report(  # noqa: PLR0913 (one argument an input)
     cluster_choice: dict[str, Any],
     elbow_curve: pd.DataFrame,
     champion: dict[str, Any],
+    valid_sessions: pd.DataFrame,
     session_segments: pd.DataFrame,
     promotion_report: dict[str, Any],
     segment_profiles: pd.DataFrame,
@@ -54,6 +56,7 @@ def build_report(  # noqa: PLR0913 (one argument an input)
         cluster_choice: How the number of segments was chosen, verdict and warnings.
         elbow_curve: The scores of each number of segments.
         champion: Which model is in use, since when and why.
+        valid_sessions: The sessions that were labelled.
         session_segments: Which model has labelled the sessions.
         promotion_report: How the last model that was trained stood before the gates.
         segment_profiles: One row a segment.
@@ -70,13 +73,21 @@ def build_report(  # noqa: PLR0913 (one argument an input)
         The page as HTML; the same inputs give the same text.
 
     Raises:
-        ModelMismatchError: The sessions were labelled by another model than that in use.
+        ModelMismatchError: The sessions were labelled by another model than that in use, or
+            replaced since.
     """
     labelled_by = session_segments["model_version"].iloc[0]
     if labelled_by != champion["version"]:
         msg = (
             f"session_segments was written by model {labelled_by}, but {champion['version']} is in "
             "use by now; label the sessions with it: kedro run --pipelines labelling,reporting"
+        )
+        raise ModelMismatchError(msg)
+    names = list(cluster_choice["trained_on"]["columns"])
+    if fingerprint_table(valid_sessions[names]) != cluster_choice["labelled"]:
+        msg = (
+            "session_segments are of other sessions than valid_sessions, which a later run has "
+            "read; label those: kedro run --pipelines labelling,reporting"
         )
         raise ModelMismatchError(msg)
     charts = {
@@ -92,6 +103,7 @@ def build_report(  # noqa: PLR0913 (one argument an input)
     }
     results = page.Results(
         data_quality=data_quality,
+        is_of_this_file=is_source(data_quality, valid_sessions),
         cluster_choice=cluster_choice,
         elbow_curve=elbow_curve,
         champion=champion,
