@@ -1,11 +1,12 @@
 """MLflow as people have it: a file, or a server process with PostgreSQL behind it."""
 
+import logging
 import shutil
 import signal
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,14 @@ def store() -> PlantedStore:
     planted.add("2026-11-26T06.38.00.123Z", seed=8)
     planted.in_use = "2026-11-26T05.38.00.123Z"
     return planted
+
+
+@pytest.fixture
+def told(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
+    """Return what returns every warning so far, whoever told it."""
+    return lambda: [
+        record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING
+    ]
 
 
 @pytest.fixture(scope="session")

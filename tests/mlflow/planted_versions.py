@@ -69,6 +69,8 @@ class PlantedStore:
     records: dict[str, ModelRecord] = field(default_factory=dict)
     models: dict[str, Any] = field(default_factory=dict)
     reported: set[str] = field(default_factory=set)
+    removed: dict[str, str | None] = field(default_factory=dict)
+    """Versions that are there no more, and what is still known of their models."""
 
     def add(self, version: str, seed: int = 7, *, model: Any = None, **changes: Any) -> Any:
         """Put a version there, and return its model."""
@@ -93,6 +95,9 @@ class PlantedStore:
 
     def versions(self) -> list[str]:
         return sorted(self.records)
+
+    def fingerprints(self) -> dict[str, str | None]:
+        return self.removed | {version: one.model for version, one in self.records.items()}
 
     def champion(self) -> Champion | None:
         return Champion(self.in_use) if self.in_use else None

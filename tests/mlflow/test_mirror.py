@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from user_activity_trends.tracking.switch import mirror
 
 NAME = "user_activity_trends"
 FIRST, SECOND = "2026-11-26T05.38.00.123Z", "2026-11-26T06.38.00.123Z"
+THIRD = "2026-11-26T07.38.00.123Z"
 
 
 def runs() -> list[Any]:
@@ -273,6 +275,148 @@ def test_each_recipe_has_a_registered_model_of_its_own(store: PlantedStore) -> N
 
     names = [one.name for one in MlflowClient().search_registered_models()]
     assert sorted(names) == [NAME, f"{NAME}-log"]
+
+
+def another_shop(*versions: str) -> PlantedStore:
+    """Return the catalog of another DATA_ROOT, whose models are others; its newest is in use."""
+    planted = PlantedStore()
+    for seed, version in enumerate(versions, start=20):
+        planted.add(version, seed)
+    planted.in_use = versions[-1]
+    return planted
+
+
+def everything() -> Any:
+    """Return what MLflow has: its runs, and the models of the registry with their aliases."""
+    registered = MlflowClient().search_model_versions(f"name='{NAME}'")
+    return sorted(one.info.run_id for one in runs()), len(registered), aliases()
+
+
+def test_a_version_in_the_registry_has_the_fingerprint_of_its_model(
+    context: Any, store: PlantedStore
+) -> None:
+    mirror(context, store)
+
+    tags = [one.tags for one in MlflowClient().search_model_versions(f"name='{NAME}'")]
+    assert {one["model_version"]: one["model"] for one in tags} == store.fingerprints()
+
+
+@pytest.mark.parametrize("in_use", [FIRST, None])
+def test_another_data_root_takes_no_alias_and_is_told_once(
+    context: Any, store: PlantedStore, told: Callable[[], list[str]], in_use: str | None
+) -> None:
+    store.in_use = in_use
+    mirror(context, store)
+    before = everything()
+    other = another_shop(THIRD)
+
+    assert mirror(context, other, trained=THIRD, figures={"sizes": None}) == []
+
+    assert everything() == before
+    (line,) = told()
+    alias, version = ("champion", FIRST) if in_use else ("candidate", SECOND)
+    assert line.startswith(
+        f"MLflow: the alias {alias} of the registered model {NAME} is {version}, which this "
+        "DATA_ROOT never had. It is of another DATA_ROOT"
+    )
+    assert "Set tracking.registered_model to a name of its own" in line
+    assert mirror(make_context(tracking={"registered_model": "shop"}), other) == [THIRD]
+    assert everything() != before  # there is a run more,
+    assert everything()[1:] == before[1:]  # but of another registered model
+    assert mirror(context, store) == []
+    assert len(told()) == 1
+
+
+@pytest.mark.parametrize(
+    ("in_use", "name"), [(FIRST, "alias champion"), (SECOND, "version 1"), (None, "version 1")]
+)
+def test_the_same_version_with_another_model_is_told(
+    context: Any,
+    store: PlantedStore,
+    told: Callable[[], list[str]],
+    in_use: str | None,
+    name: str,
+) -> None:
+    store.in_use = in_use
+    mirror(context, store)
+    before = everything()
+    other = another_shop(FIRST, THIRD)
+    other.removed = {SECOND: None}  # of this nothing says any more that it is another
+
+    assert mirror(context, other, figures={"sizes": None}) == []
+
+    assert everything() == before
+    (line,) = told()
+    theirs, here = (one.records[FIRST].model for one in (store, other))
+    assert line.startswith(
+        f"MLflow: the {name} of the registered model {NAME} is {FIRST} with the fingerprint "
+        f"{theirs}, which is {here} here. It is of another DATA_ROOT"
+    )
+
+
+def test_where_there_is_no_alias_the_newest_version_tells_whose_it_is(
+    context: Any, store: PlantedStore, told: Callable[[], list[str]]
+) -> None:
+    mirror(context, store)
+    for alias in ("champion", "candidate"):
+        MlflowClient().delete_registered_model_alias(NAME, alias)
+
+    assert mirror(context, another_shop(THIRD)) == []
+    assert told()[0].startswith(
+        f"MLflow: the newest version of the registered model {NAME} is {SECOND}, which"
+    )
+
+    mirror(context, store)
+    assert aliases() == {"champion": FIRST, "candidate": SECOND}
+
+
+def test_what_somebody_else_has_registered_and_pointed_to_stays(
+    context: Any, store: PlantedStore, told: Callable[[], list[str]]
+) -> None:
+    mirror(context, store)
+    made = MlflowClient().create_model_version(NAME, source="s3://bucket/model")
+    MlflowClient().set_registered_model_alias(NAME, "champion", made.version)
+
+    assert mirror(context, store) == []
+
+    model = MlflowClient().get_registered_model(NAME)
+    assert {alias: int(number) for alias, number in model.aliases.items()} == {
+        "champion": 3,
+        "candidate": 2,
+    }
+    (line,) = told()
+    assert f"the alias champion of the registered model {NAME} is number 3, which" in line
+
+
+@pytest.mark.parametrize("known", ["fingerprint", None])
+def test_what_retention_has_removed_is_still_ones_own(
+    context: Any, store: PlantedStore, told: Callable[[], list[str]], known: str | None
+) -> None:
+    mirror(context, store)
+    for version in (FIRST, SECOND):
+        gone = store.records.pop(version)
+        store.removed[version] = gone.model if known else None
+    store.add(THIRD, seed=9)
+    store.in_use = THIRD
+
+    assert mirror(context, store) == [THIRD]
+
+    assert aliases() == {"champion": THIRD}
+    assert told() == []
+
+
+def test_what_was_registered_without_a_fingerprint_is_known_by_its_version(
+    context: Any, store: PlantedStore, told: Callable[[], list[str]]
+) -> None:
+    mirror(context, store)
+    for number in ("1", "2"):
+        MlflowClient().delete_model_version_tag(NAME, number, "model")
+    store.in_use = SECOND
+
+    assert mirror(context, store) == []
+
+    assert aliases() == {"champion": SECOND}
+    assert told() == []
 
 
 def test_what_is_long_or_hostile_is_neither_refused_nor_lost(

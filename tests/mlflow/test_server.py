@@ -1,6 +1,5 @@
 """A real tracking server with PostgreSQL: runs, promotion, rollback, and when it is away."""
 
-import logging
 import secrets
 import shutil
 import time
@@ -57,14 +56,6 @@ def at_server(server: MlflowServer, monkeypatch: pytest.MonkeyPatch) -> MlflowSe
     # The machine may be busy: what is slow is not away.
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "60")
     return server
-
-
-@pytest.fixture
-def told(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
-    """Return what returns every warning so far, whoever told it."""
-    return lambda: [
-        record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING
-    ]
 
 
 def test_aliases_agree_with_the_catalog_after_promotion_and_rollback(

@@ -428,6 +428,27 @@ def test_of_the_others_the_newest_are_kept_whether_they_were_refused_or_not(
     assert last != refused
 
 
+def test_versions_that_are_gone_are_known_and_their_models_if_they_were_in_use(
+    trained: list[str], run: Run, data_root: Path, in_project: Path
+) -> None:
+    run(pipeline="training", clustering={"selection": FIXED})
+    *_, refused = versions(data_root)
+    records = data_root / "06_models/model_record.json"
+    models = {
+        one: read(records / one / "model_record.json")["model"] for one in versions(data_root)
+    }
+    with KedroSession.create(project_path=in_project, env="test") as session:
+        store = ModelStore(session.load_context().catalog)
+    assert store.fingerprints() == models
+
+    (records / refused / "model_record.json").write_text("{", encoding="utf-8")
+    shutil.rmtree(records / trained[0])
+    assert store.fingerprints() == models | {refused: None}
+
+    shutil.rmtree(records)
+    assert store.fingerprints() == models | {refused: None}
+
+
 def test_where_the_lineage_is_lost_nothing_is_trained(
     trained: list[str], run: Run, data_root: Path
 ) -> None:

@@ -63,6 +63,28 @@ class ModelStore:
         """Return the versions that are whole, the oldest first."""
         return sorted(set.intersection(*(set(self._saved(name)) for name in MODEL)))
 
+    def fingerprints(self) -> dict[str, str | None]:
+        """Return every version that was ever trained, and the fingerprint of its model.
+
+        Returns:
+            None as the fingerprint of a version that was never in use and is removed, or
+            cannot be read.
+
+        Raises:
+            ChampionError: ``champion`` is damaged.
+            ModelMismatchError: ``segment_lineage`` is damaged.
+        """
+        lineage = Lineage.model_validate(self._catalog["segment_lineage"].load())
+        champion = self.champion()
+        complete = self.versions()
+        found: dict[str, str | None] = dict.fromkeys(one.version for one in lineage.steps)
+        found |= dict.fromkeys(complete)
+        found |= {one.version: one.model for one in (champion.history if champion else ())}
+        for version in complete:
+            with suppress(ModelMismatchError, DatasetError, InputFileError):
+                found[version] = self.record(version).model
+        return found
+
     def incomplete(self) -> list[str]:
         """Return the versions of which a part is missing, since their run was interrupted."""
         any_part = set().union(*(self._saved(name) for name in MODEL))

@@ -17,6 +17,8 @@ logger = logging.getLogger(__name__)
 VERSION_TAG = "model_version"
 """Tag by which a version is found in MLflow, on its run and in the registry."""
 MODEL_TAG = "registered_model"
+FINGERPRINT_TAG = "model"
+"""Tag of a version in the registry that tells its model from others of the same version."""
 MODEL = "segmentation_model"
 CHAMPION, CANDIDATE = "champion", "candidate"
 RECORDS = ("segment_identities", "segment_scorer", "training_metrics")
@@ -42,6 +44,41 @@ class Mirror:
         self._client = MlflowClient()
         self._model = model
         self._experiment_id = experiment_id
+
+    def foreign(self, store: Versions) -> str | None:
+        """Say what shows that the registered model is also that of another DATA_ROOT.
+
+        It is an alias (where there is none, the newest version) that leads to a version
+        which this one never had, or a version of the same name with another model.
+
+        Args:
+            store: The versions that the catalog holds, and knows of.
+
+        Returns:
+            The first part of a sentence; None if nothing shows it.
+        """
+        found = self._client.search_registered_models(f"name='{self._model}'")
+        registered = self._tags()
+        if not registered:
+            return None
+        # What a run of this DATA_ROOT has just registered was known here before.
+        own = store.fingerprints()
+        now = {alias: int(number) for one in found for alias, number in one.aliases.items()}
+        named = {f"alias {alias}": now[alias] for alias in (CHAMPION, CANDIDATE) if alias in now}
+        named = named or {"newest version": max(registered)}
+        named |= {
+            f"version {one}": one for one, of in registered.items() if of.get(VERSION_TAG) in own
+        }
+        for name, number in named.items():
+            tags = registered[number]
+            version, model = tags.get(VERSION_TAG, f"number {number}"), tags.get(FINGERPRINT_TAG)
+            place = f"the {name} of the registered model {self._model} is {version}"
+            if version not in own:
+                return f"{place}, which this DATA_ROOT never had"
+            # What was registered before there was this tag is told by its version alone.
+            if model is not None and own[version] not in {None, model}:
+                return f"{place} with the fingerprint {model}, which is {own[version]} here"
+        return None
 
     def mirror_all(self, store: Versions, only: Collection[str] | None = None) -> list[str]:
         """Log the versions that MLflow does not have, the oldest first, and set the aliases.
@@ -101,7 +138,7 @@ class Mirror:
         model_id = self._log_model(run_id, store.load(MODEL, version), record["packages"])
         # How long the logging took would be told as how long the training took.
         self._client.set_terminated(run_id, end_time=begun)
-        self._register(version, run_id, model_id)
+        self._register(version, record["model"], run_id, model_id)
 
     def log_figures(self, version: str, drawn: Mapping[str, Any]) -> None:
         """Add figures to the run of a version, in place of those that it has.
@@ -133,24 +170,23 @@ class Mirror:
     def registered(self) -> dict[str, str]:
         """Return the registry's number of each model version that it has."""
         known: dict[str, str] = {}
-        for number, version in sorted(self._numbers().items(), reverse=True):
-            known[version] = str(number)
+        for number, tags in sorted(self._tags().items(), reverse=True):
+            if VERSION_TAG in tags:
+                known[tags[VERSION_TAG]] = str(number)
         return known
 
     def aliases(self) -> dict[str, str]:
         """Return the model version that each alias points to."""
-        versions = self._numbers()
+        tags = self._tags()
         now = self._client.get_registered_model(self._model).aliases
-        return {alias: versions[int(number)] for alias, number in now.items()}
+        return {alias: tags[int(number)][VERSION_TAG] for alias, number in now.items()}
 
-    def _numbers(self) -> dict[int, str]:
-        found: dict[int, str] = {}
+    def _tags(self) -> dict[int, dict[str, str]]:
+        found: dict[int, dict[str, str]] = {}
         token = None
         while token != "":
             page = self._client.search_model_versions(f"name='{self._model}'", page_token=token)
-            found |= {
-                int(one.version): one.tags[VERSION_TAG] for one in page if VERSION_TAG in one.tags
-            }
+            found |= {int(one.version): one.tags for one in page}
             token = page.token or ""
         return found
 
@@ -210,7 +246,7 @@ class Mirror:
             )
         return str(logged.model_id)
 
-    def _register(self, version: str, run_id: str, model_id: str) -> None:
+    def _register(self, version: str, fingerprint: str, run_id: str, model_id: str) -> None:
         from mlflow.exceptions import MlflowException
 
         try:
@@ -223,7 +259,7 @@ class Mirror:
             self._model,
             source=f"models:/{model_id}",
             run_id=run_id,
-            tags={VERSION_TAG: version},
+            tags={VERSION_TAG: version, FINGERPRINT_TAG: fingerprint},
             description=version,  # the user interface cuts tags short
             model_id=model_id,
         )

@@ -81,6 +81,16 @@ def mirror(
             from user_activity_trends.tracking.mirror import Mirror
 
             mirrored = Mirror(model, server.connect(settings, context))
+            if foreign := mirrored.foreign(store):
+                logger.warning(
+                    "MLflow: %s. It is of another DATA_ROOT, or of files that were since removed "
+                    "or replaced, so nothing was logged and no alias was changed. Set "
+                    "tracking.registered_model to a name of its own (parameters_tracking.yml, "
+                    "e.g. in conf/local), or, if those files are gone, delete the registered "
+                    "model in MLflow",
+                    foreign,
+                )
+                return []
             logged = mirrored.mirror_all(store, only=None if later else own)
             champion = store.champion()
             if champion is not None and figures:

@@ -24,6 +24,9 @@ class Versions(Protocol):
     def versions(self) -> list[str]:
         """Return the complete versions, the oldest first."""
 
+    def fingerprints(self) -> dict[str, str | None]:
+        """Return every version there ever was, and the fingerprint of its model; None: unknown."""
+
     def champion(self) -> Champion | None:
         """Return the version in use; None if no model is."""
 
