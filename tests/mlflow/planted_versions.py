@@ -41,6 +41,11 @@ class ModelRecord(BaseModel):
 @dataclass(frozen=True)
 class Champion:
     version: str
+    before: tuple[str, ...] = ()
+
+    @property
+    def history(self) -> list["Champion"]:
+        return [Champion(version) for version in (*self.before, self.version)]
 
 
 def sessions(seed: int = 7, rows: int = 120) -> pd.DataFrame:
@@ -66,6 +71,8 @@ class PlantedStore:
     """What the catalog holds; ``in_use`` is what its file ``champion`` says."""
 
     in_use: str | None = None
+    before: tuple[str, ...] = ()
+    """What was in use before that."""
     records: dict[str, ModelRecord] = field(default_factory=dict)
     models: dict[str, Any] = field(default_factory=dict)
     reported: set[str] = field(default_factory=set)
@@ -100,7 +107,7 @@ class PlantedStore:
         return self.removed | {version: one.model for version, one in self.records.items()}
 
     def champion(self) -> Champion | None:
-        return Champion(self.in_use) if self.in_use else None
+        return Champion(self.in_use, self.before) if self.in_use else None
 
     def record(self, version: str) -> ModelRecord:
         return self.records[version]

@@ -341,6 +341,7 @@ def test_the_same_version_with_another_model_is_told(
     mirror(context, store)
     before = everything()
     other = another_shop(FIRST, THIRD)
+    other.before = (FIRST,)
     other.removed = {SECOND: None}  # of this nothing says any more that it is another
 
     assert mirror(context, other, figures={"sizes": None}) == []
@@ -352,6 +353,39 @@ def test_the_same_version_with_another_model_is_told(
         f"MLflow: the {name} of the registered model {NAME} is {FIRST} with the fingerprint "
         f"{theirs}, which is {here} here. It is of another DATA_ROOT"
     )
+
+
+def test_a_model_that_was_never_in_use_is_replaced_if_its_run_was_run_again(
+    context: Any, store: PlantedStore, told: Callable[[], list[str]]
+) -> None:
+    mirror(context, store, trained=SECOND)
+    assert aliases() == {"champion": FIRST, "candidate": SECOND}
+    count = len(runs())
+    store.add(SECOND, seed=31)
+
+    assert mirror(context, store, trained=SECOND) == [SECOND]
+
+    tags = [one.tags for one in MlflowClient().search_model_versions(f"name='{NAME}'")]
+    assert {one["model_version"]: one["model"] for one in tags} == store.fingerprints()
+    assert len(tags) == 2
+    assert len(runs()) == count
+    assert aliases() == {"champion": FIRST, "candidate": SECOND}
+    assert told() == []
+    assert mirror(context, store, trained=SECOND) == []
+
+
+def test_the_alias_of_a_model_that_was_never_in_use_here_is_told(
+    context: Any, store: PlantedStore, told: Callable[[], list[str]]
+) -> None:
+    mirror(context, store)
+    before = everything()
+    other = another_shop(FIRST, SECOND)
+    other.in_use = SECOND
+
+    assert mirror(context, other) == []
+
+    assert everything() == before
+    assert told()[0].startswith(f"MLflow: the alias champion of the registered model {NAME}")
 
 
 def test_where_there_is_no_alias_the_newest_version_tells_whose_it_is(

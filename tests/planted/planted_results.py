@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -97,6 +98,11 @@ class TenthOf:
     """Stands for the model in use, whose scaled units are ten of each feature's own."""
 
     features: Sequence[str]
+
+    @property
+    def champion(self) -> SimpleNamespace:
+        """Return what names its version."""
+        return SimpleNamespace(version=CHAMPION["version"])
 
     def scaled(self, sessions: pd.DataFrame) -> pd.DataFrame:
         """See ``ModelInUse.scaled``."""

@@ -214,20 +214,40 @@ def test_what_is_known_of_another_file_is_not_said_of_these_sessions() -> None:
 
 def test_where_the_model_is_of_other_sessions_its_checks_are_said_to_be_of_those() -> None:
     planted = plant()
-    assert "This was measured when" not in Outline(report(planted)["report"]).text
+    assert "The choice of k and its warnings are of" not in Outline(report(planted)["report"]).text
     planted["choice_in_use"]["trained_on"] |= {"file": "a/spring.csv", "rows": 9, "sha256": "0"}
     planted["segment_profiles"].loc[2, "share"] = 0.0042
     said = Outline(report(planted)["report"]).text
-    told = "on 9 sessions of spring.csv, which are not the same as this page shows."
-    assert said.count(f"This was measured when the model in use was trained, {told}") == 2
+    told = "are of the 9 sessions of spring.csv that the model in use was trained on; the sessions"
+    assert (
+        said.count(f"The choice of k and its warnings {told} of this page are not the same.") == 2
+    )
+    assert "One warning: see the choice of k." in said
     assert "Segment 3 holds 0.42 % of the sessions of this page" in said.replace("\xa0", " ")
     assert "No warning" not in said
+    planted["choice_in_use"]["warnings"] = [{"kind": "tiny_segment", "message": "Tiny then."}]
+    said = Outline(report(planted)["report"]).text
+    assert "Tiny then." in said
+    assert "of the sessions of this page" not in said.replace("the sessions of this page are", "")
 
 
 def test_no_page_is_of_segments_of_other_sessions() -> None:
     planted = plant()
     planted["choice_in_use"]["labelled"] = "0"
-    with pytest.raises(ModelMismatchError, match="session_segments are of other sessions than"):
+    with pytest.raises(ModelMismatchError, match="session_segments is of other sessions than"):
+        report(planted)
+    planted = plant()
+    planted["segment_profiles"].loc[1, "sessions"] += 1
+    with pytest.raises(ModelMismatchError, match="segment_profiles is of other sessions than"):
+        report(planted)
+
+
+@pytest.mark.parametrize("name", ["choice_in_use", "data_quality"])
+def test_what_an_earlier_version_of_the_project_wrote_is_told(name: str) -> None:
+    planted = plant()
+    for new in ("labelled", "trained_on", "continued", "sha256"):
+        planted[name].pop(new, None)
+    with pytest.raises(ModelMismatchError, match=f"{name} was written by an earlier version of"):
         report(planted)
 
 
@@ -390,6 +410,8 @@ def test_a_segment_of_three_sessions_has_no_rate_on_the_page() -> None:
     planted = plant(segments=2)
     profiles = planted["segment_profiles"]
     profiles.loc[1, ["sessions", "outcome_rate", "ci_low", "ci_high"]] = [3, 1.0, 0.439, 1.0]
+    profiles.loc[0, "sessions"] = 1_197
+    planted["session_segments"]["segment"] = [2] * 3 + [1] * 1_197
     outline = Outline(report(planted)["report"])
     assert "under 30 sessions, too few to tell how many convert" in outline.text
     assert "43.9" not in outline.text
@@ -489,7 +511,9 @@ def test_rules_are_told_to_overlap(outline: Outline) -> None:
 def test_warnings_are_part_of_the_trust() -> None:
     planted = plant()
     choice = planted["choice_in_use"] | {"warnings": [{}] * 2}
-    answer = can_i_trust_it(choice, planted["curve_in_use"], planted["segment_profiles"])
+    answer = can_i_trust_it(
+        choice, planted["curve_in_use"], planted["segment_profiles"], ["One.", "Two."]
+    )
     assert answer.figure == "0.98"
     assert answer.sentences[-1] == "Two warnings: see the choice of k."
 
@@ -526,7 +550,7 @@ def test_the_trust_begins_in_plain_words(
         "natural_at_k": natural and 3 in natural if natural != [] else False,
     }
     profiles = planted["segment_profiles"].assign(stability=known)
-    answer = can_i_trust_it(choice, curve, profiles)
+    answer = can_i_trust_it(choice, curve, profiles, [])
     assert re.fullmatch(f"{told}\\.", answer.sentences[0])
 
 

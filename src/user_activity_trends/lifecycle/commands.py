@@ -196,7 +196,11 @@ def _must_label(session: "KedroSession", scorer: "SegmentScorer", *, labels: boo
             "same with --no-labels, and run with its columns afterwards"
         )
         raise click.ClickException(msg)
-    check_features(catalog.load("session_features"), sessions)
+    try:
+        check_features(catalog.load("session_features"), sessions)
+    except ModelMismatchError as error:
+        msg = f"{error}. Nothing was changed; change it all the same with --no-labels"
+        raise click.ClickException(msg) from error
     columns = ColumnsParams.model_validate(catalog.load("params:columns"))
     unknown = [name for name in columns.carried if name not in sessions]
     if unknown:

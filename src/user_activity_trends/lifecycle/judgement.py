@@ -120,7 +120,7 @@ def _of_one_kind(
         predecessor: The model in use.
         strangers: Columns that it takes and the sessions lack.
         lost: Columns that it takes and the new model does not, though the sessions have them:
-            they are the same in all sessions, as where a source has stopped filling them.
+            they are empty or the same in all sessions, as where a source has stopped filling them.
         allow_new_segments: Whether segments may change.
     """
     found = []
@@ -140,9 +140,8 @@ def _of_one_kind(
             f"{', '.join(strangers)}, which the sessions lack, as the recipe reads them, or have "
             "gaps in, so they cannot be compared"
             if strangers
-            else f"{', '.join(lost)}, which {'has' if len(lost) == 1 else 'have'} one value in all "
-            "sessions of this training, as where a source has stopped, so the new model does "
-            "without"
+            else f"{', '.join(lost)}, with at most one value in all sessions of this training, as "
+            "where a source has stopped, so the new model does without"
         )
         found.append(
             Gate(

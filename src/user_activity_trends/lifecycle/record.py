@@ -70,12 +70,6 @@ def check_source(data_quality: Mapping[str, Any], valid_sessions: pd.DataFrame) 
         ModelMismatchError: It is of another: a run that was refused leaves its
             ``data_quality`` to be looked at, but the sessions as they were.
     """
-    if "sha256" not in data_quality:
-        msg = (
-            "data_quality was written by an earlier version of this project; read your sessions "
-            "again (kedro run --pipelines training)"
-        )
-        raise ModelMismatchError(msg)
     if not is_source(data_quality, valid_sessions):
         msg = (
             f"data_quality is about {data_quality['file']}, but valid_sessions are not its "
@@ -86,8 +80,18 @@ def check_source(data_quality: Mapping[str, Any], valid_sessions: pd.DataFrame) 
 
 
 def is_source(data_quality: Mapping[str, Any], valid_sessions: pd.DataFrame) -> bool:
-    """Tell whether sessions came from the file that ``data_quality`` is about."""
-    return _has(valid_sessions, [*data_quality["ranges"]], data_quality.get("sha256"))
+    """Tell whether sessions came from the file that ``data_quality`` is about.
+
+    Raises:
+        ModelMismatchError: An earlier version of this project has written it.
+    """
+    if "sha256" not in data_quality:
+        msg = (
+            "data_quality was written by an earlier version of this project; read your sessions "
+            "again (kedro run --pipelines training)"
+        )
+        raise ModelMismatchError(msg)
+    return has_values(valid_sessions, [*data_quality["ranges"]], data_quality["sha256"])
 
 
 def check_features(session_features: pd.DataFrame, valid_sessions: pd.DataFrame) -> None:
@@ -100,15 +104,16 @@ def check_features(session_features: pd.DataFrame, valid_sessions: pd.DataFrame)
     names = [str(name) for name in session_features if name != SESSION_ID]
     others = valid_sessions.set_index(SESSION_ID).reindex(session_features[SESSION_ID])
     known = fingerprint_table(session_features[names])
-    if len(session_features) != len(valid_sessions) or not _has(others, names, known):
+    if len(session_features) != len(valid_sessions) or not has_values(others, names, known):
         msg = (
-            "session_features are not of valid_sessions: the run that read these ended early. "
-            "Read your sessions again (kedro run)"
+            "session_features are not of valid_sessions: the run that read these ended early; "
+            "read your sessions again (kedro run --pipelines data_processing)"
         )
         raise ModelMismatchError(msg)
 
 
-def _has(sessions: pd.DataFrame, columns: list[str], sha256: str | None) -> bool:
+def has_values(sessions: pd.DataFrame, columns: list[str], sha256: str) -> bool:
+    """Tell whether sessions have these columns, and their ``fingerprint_table`` is this."""
     return {*columns} <= {*sessions} and fingerprint_table(sessions[columns]) == sha256
 
 

@@ -56,14 +56,15 @@ def is_trained_on_these(choice: dict[str, Any]) -> bool:
     return bool(choice["trained_on"]["sha256"] == choice["labelled"])
 
 
-def measured_on(choice: dict[str, Any]) -> str:
-    """Say on which sessions it was measured how sure the segments are, if not on those shown."""
+def chosen_on(choice: dict[str, Any]) -> str:
+    """Say on which sessions the number of segments was chosen, if not on just those shown."""
     if is_trained_on_these(choice):
         return ""
     trained = choice["trained_on"]
     return (
-        f"This was measured when the model in use was trained, on {count(trained['rows'])} "
-        f"sessions of {file_name(trained)}, which are not the same as this page shows."
+        f"The choice of k and its warnings are of the {count(trained['rows'])} sessions of "
+        f"{file_name(trained)} that the model in use was trained on; the sessions of this page "
+        "are not the same."
     )
 
 
@@ -178,7 +179,9 @@ def what_changed(changes: pd.DataFrame, trends: pd.DataFrame, columns: ColumnsPa
     return Answer("what-changed", question, figure, unit, tuple(told), "#trends", "Trends")
 
 
-def can_i_trust_it(choice: dict[str, Any], curve: pd.DataFrame, profiles: pd.DataFrame) -> Answer:
+def can_i_trust_it(
+    choice: dict[str, Any], curve: pd.DataFrame, profiles: pd.DataFrame, warnings: Sequence[str]
+) -> Answer:
     """Say how reproducible the segments are, and what to be careful about."""
     k = int(choice["k"])
     chosen = curve[curve["k"] == k]
@@ -207,9 +210,9 @@ def can_i_trust_it(choice: dict[str, Any], curve: pd.DataFrame, profiles: pd.Dat
             )
     elif not choice["resamples"]:
         told.append("Resampling is off: clustering.stability.resamples is 0.")
-    if warnings := choice["warnings"]:
+    if warnings:
         told.append(f"{sentence(some(len(warnings), 'warning'))}: see the choice of k.")
-    if elsewhere := measured_on(choice):
+    if elsewhere := chosen_on(choice):
         told.append(elsewhere)
     return Answer("trust", "Can I trust it?", figure, unit, tuple(told), "#choice", "Choice of k")
 

@@ -314,6 +314,7 @@ def _told(
     profiles, quality = results.segment_profiles, results.data_quality
     choice, trends = results.cluster_choice, results.segment_trends
     segments = [_segment(row) for row in rows_of(profiles)]
+    warnings = [str(one["message"]) for one in choice["warnings"]] + _tiny(choice, profiles)
     return {
         "sections": SECTIONS,
         "file": answers.file_name(quality)
@@ -333,14 +334,14 @@ def _told(
                 is_of_this_file=results.is_of_this_file,
             ),
             "what_changed": answers.what_changed(results.conversion_changes, trends, columns),
-            "trust": answers.can_i_trust_it(choice, results.elbow_curve, profiles),
+            "trust": answers.can_i_trust_it(choice, results.elbow_curve, profiles, warnings),
             "rejected": answers.what_was_rejected(quality, is_of_this_file=results.is_of_this_file),
         },
         "segments": segments,
         "styles": {one.number: palette.style(one.number, len(segments)) for one in segments},
         "verdict": _verdict(choice),
-        "measured_on": answers.measured_on(choice),
-        "warnings": [str(one["message"]) for one in choice["warnings"]] + _tiny(choice, profiles),
+        "chosen_on": answers.chosen_on(choice),
+        "warnings": warnings,
         "no_warning": _no_warning(profiles, trends, columns),
         "restarts": _restarts(choice),
         "model": str(results.champion["model"]),
@@ -425,7 +426,8 @@ def _no_warning(profiles: pd.DataFrame, trends: pd.DataFrame, columns: ColumnsPa
 
 def _tiny(choice: dict[str, Any], profiles: pd.DataFrame) -> list[str]:
     """Warn of segments that are tiny here, where the model was trained on other sessions."""
-    if answers.is_trained_on_these(choice):
+    known = any(one["kind"] == "tiny_segment" for one in choice["warnings"])
+    if known or answers.is_trained_on_these(choice):
         return []
     return [
         f"Segment {row['segment']} holds {percent(row['share'], 2)} of the sessions of this page: "

@@ -49,7 +49,8 @@ class Mirror:
         """Say what shows that the registered model is also that of another DATA_ROOT.
 
         It is an alias (where there is none, the newest version) that leads to a version
-        which this one never had, or a version of the same name with another model.
+        which this one never had, or a version of the same name with another model
+        where one of them was in use.
 
         Args:
             store: The versions that the catalog holds, and knows of.
@@ -66,8 +67,10 @@ class Mirror:
         now = {alias: int(number) for one in found for alias, number in one.aliases.items()}
         named = {f"alias {alias}": now[alias] for alias in (CHAMPION, CANDIDATE) if alias in now}
         named = named or {"newest version": max(registered)}
+        champion = store.champion()
+        used = {one.version for one in champion.history} if champion else set()
         named |= {
-            f"version {one}": one for one, of in registered.items() if of.get(VERSION_TAG) in own
+            f"version {one}": one for one, of in registered.items() if of.get(VERSION_TAG) in used
         }
         for name, number in named.items():
             tags = registered[number]
@@ -76,7 +79,8 @@ class Mirror:
             if version not in own:
                 return f"{place}, which this DATA_ROOT never had"
             # What was registered before there was this tag is told by its version alone.
-            if model is not None and own[version] not in {None, model}:
+            differs = model is not None and own[version] not in {None, model}
+            if differs and (version in used or name == f"alias {CHAMPION}"):
                 return f"{place} with the fingerprint {model}, which is {own[version]} here"
         return None
 
@@ -92,7 +96,8 @@ class Mirror:
         """
         complete = store.versions()
         known = self.registered()
-        missing = [one for one in complete if one not in known]
+        again = self._trained_again(store)
+        missing = [one for one in complete if one not in known or one in again]
         if only is not None:
             missing = [one for one in missing if one in only]
         logged = []
@@ -114,10 +119,13 @@ class Mirror:
         """Log one version, and register it; never twice.
 
         It is registered last: what the registry has is whole. A run that an
-        earlier attempt has left unfinished is replaced.
+        earlier attempt has left unfinished is replaced, and so is a model that
+        was never in use, if its run was run again.
         """
-        if version in self.registered():
-            return
+        if number := self.registered().get(version):
+            if version not in self._trained_again(store):
+                return
+            self._client.delete_model_version(self._model, number)
         for left in self._runs(version):
             self._client.delete_run(left)
         record = store.record(version).model_dump(mode="json")
@@ -180,6 +188,16 @@ class Mirror:
         tags = self._tags()
         now = self._client.get_registered_model(self._model).aliases
         return {alias: tags[int(number)][VERSION_TAG] for alias, number in now.items()}
+
+    def _trained_again(self, store: Versions) -> set[str]:
+        """Return the versions of which the registry has a model that the catalog has replaced."""
+        own = store.fingerprints()
+        return {
+            tags[VERSION_TAG]
+            for tags in self._tags().values()
+            if {VERSION_TAG, FINGERPRINT_TAG} <= {*tags}
+            and own.get(tags[VERSION_TAG]) not in {None, tags[FINGERPRINT_TAG]}
+        }
 
     def _tags(self) -> dict[int, dict[str, str]]:
         found: dict[int, dict[str, str]] = {}

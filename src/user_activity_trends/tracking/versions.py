@@ -1,14 +1,23 @@
 """What the mirror reads: the model versions that the catalog holds."""
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 
-class Champion(Protocol):
-    """The model version in use."""
+class Reign(Protocol):
+    """A model version's time in use."""
 
     @property
     def version(self) -> str:
         """Return its version."""
+
+
+class Champion(Reign, Protocol):
+    """The model version in use."""
+
+    @property
+    def history(self) -> Sequence[Reign]:
+        """Return all that were in use, this one as the last."""
 
 
 class Record(Protocol):

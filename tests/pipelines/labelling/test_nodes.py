@@ -58,7 +58,9 @@ def identities(model: SegmentationModel) -> dict[str, Any]:
 
 
 def assign(model: SegmentationModel, known: dict[str, Any], sessions: pd.DataFrame) -> pd.DataFrame:
-    segments, _, _ = nodes.assign_segments(*planted_models.in_use(model, known), sessions)
+    features = sessions[["session_id", "pages", "stay"]]
+    champion, in_use = planted_models.in_use(model, known)
+    segments, _, _ = nodes.assign_segments(champion, in_use, sessions, features)
     return segments
 
 
@@ -313,11 +315,12 @@ def test_the_stage_goes_from_the_model_in_use_to_profiles() -> None:
     pd.testing.assert_frame_equal(catalog.load("typical_sessions"), typical_sessions())
 
 
-def test_a_profile_is_not_made_of_features_of_other_sessions() -> None:
-    segments, features = session_segments(), session_features()
+def test_no_session_is_labelled_beside_features_of_other_sessions() -> None:
+    model, features = trained(), session_features()
+    in_use = planted_models.in_use(model, identities(model))
     for other in (features.assign(pages=1.0), features.iloc[1:], features.assign(clicks=1.0)):
         with pytest.raises(ModelMismatchError, match="session_features are not of valid_sessions"):
-            nodes.profile_segments(segments, valid_sessions(), other, CHOICE, COLUMNS)
+            nodes.assign_segments(*in_use, valid_sessions(), other)
 
 
 def test_the_model_in_use_measures_distances_where_it_says_that_sessions_are() -> None:

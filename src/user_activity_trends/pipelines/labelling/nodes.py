@@ -17,6 +17,7 @@ def assign_segments(
     champion: dict[str, Any],  # noqa: ARG001 (Kedro orders nodes by their inputs only)
     model_in_use: ModelInUse,
     valid_sessions: pd.DataFrame,
+    session_features: pd.DataFrame,
 ) -> tuple[pd.DataFrame, dict[str, Any], pd.DataFrame]:
     """Put every session into its segment.
 
@@ -24,6 +25,7 @@ def assign_segments(
         champion: Not used: a run that promotes a model does so first.
         model_in_use: That model, and what belongs to it.
         valid_sessions: The sessions, features in their own units.
+        session_features: Their features, which the nodes after this one take.
 
     Returns:
         ``session_id``, ``segment``, ``segment_name``, ``distance`` (to the own
@@ -35,9 +37,11 @@ def assign_segments(
         ``trained_on``); and ``elbow_curve``.
 
     Raises:
-        ModelMismatchError: Model and identities come from different runs, or the
-            sessions lack a column that the model takes.
+        ModelMismatchError: Model and identities come from different runs, the
+            sessions lack a column that the model takes, or the features are of
+            other sessions.
     """
+    check_features(session_features, valid_sessions)
     labelled = labels.label(model_in_use.model, model_in_use.identities, valid_sessions)
     labelled = labelled.drop(columns="unusual")
     labelled["model_version"] = pd.Series(
@@ -79,11 +83,7 @@ def profile_segments(
         keeps it); and of each feature ``mean_<feature>`` and
         ``median_<feature>`` in its own unit and ``standing_<feature>`` (how far
         the mean stands from that of all sessions, in standard deviations).
-
-    Raises:
-        ModelMismatchError: The features are of other sessions.
     """
-    check_features(session_features, valid_sessions)
     features = [name for name in session_features.columns if name != SESSION_ID]
     outcome = [columns.outcome] if columns.outcome else []
     segments = nw.from_native(session_segments, eager_only=True)

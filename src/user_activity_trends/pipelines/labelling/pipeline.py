@@ -11,7 +11,7 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 nodes.assign_segments,
-                inputs=["champion", "model_in_use", "valid_sessions"],
+                inputs=["champion", "model_in_use", "valid_sessions", "session_features"],
                 outputs=["session_segments", "choice_in_use", "curve_in_use"],
                 name="assign_segments",
             ),

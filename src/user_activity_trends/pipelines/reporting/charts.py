@@ -12,6 +12,7 @@ import pandas as pd
 from user_activity_trends.charts import choice, quality, segments, trends
 from user_activity_trends.charts.figure import Figure
 from user_activity_trends.lifecycle.in_use import ModelInUse
+from user_activity_trends.pipelines.reporting.labelled import check_labels
 from user_activity_trends.sessions.columns import ColumnsParams
 from user_activity_trends.sessions.periods import in_order
 
@@ -39,9 +40,18 @@ def draw_profiles(segment_profiles: pd.DataFrame) -> Figure:
 
 
 def draw_sessions_map(
-    model_in_use: ModelInUse, valid_sessions: pd.DataFrame, session_segments: pd.DataFrame
+    model_in_use: ModelInUse,
+    choice_in_use: dict[str, Any],
+    valid_sessions: pd.DataFrame,
+    session_segments: pd.DataFrame,
 ) -> Figure:
-    """Draw a sample of at most 2,000 sessions in two dimensions."""
+    """Draw a sample of at most 2,000 sessions in two dimensions.
+
+    Raises:
+        ModelMismatchError: The segments are of another model, or of other sessions.
+    """
+    version = model_in_use.champion.version
+    check_labels(session_segments, valid_sessions, choice_in_use, version)
     return segments.sessions_map(model_in_use.scaled(valid_sessions), session_segments)
 
 

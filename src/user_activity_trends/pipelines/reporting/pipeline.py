@@ -78,7 +78,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 charts.draw_sessions_map,
-                inputs=["model_in_use", "valid_sessions", "session_segments"],
+                inputs=["model_in_use", "choice_in_use", "valid_sessions", "session_segments"],
                 outputs="sessions_map",
                 name="draw_sessions_map",
             ),

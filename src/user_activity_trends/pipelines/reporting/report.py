@@ -5,8 +5,8 @@ from typing import Any
 import pandas as pd
 
 from user_activity_trends.charts.figure import Figure
-from user_activity_trends.errors import ModelMismatchError
-from user_activity_trends.lifecycle.record import fingerprint_table, is_source
+from user_activity_trends.lifecycle.record import is_source
+from user_activity_trends.pipelines.reporting.labelled import check_labels, check_profiles
 from user_activity_trends.report import page
 from user_activity_trends.sessions.columns import ColumnsParams
 from user_activity_trends.sessions.periods import in_order
@@ -76,20 +76,8 @@ def build_report(  # noqa: PLR0913 (one argument an input)
         ModelMismatchError: The sessions were labelled by another model than that in use, or
             replaced since.
     """
-    labelled_by = session_segments["model_version"].iloc[0]
-    if labelled_by != champion["version"]:
-        msg = (
-            f"session_segments was written by model {labelled_by}, but {champion['version']} is in "
-            "use by now; label the sessions with it: kedro run --pipelines labelling,reporting"
-        )
-        raise ModelMismatchError(msg)
-    names = list(cluster_choice["trained_on"]["columns"])
-    if fingerprint_table(valid_sessions[names]) != cluster_choice["labelled"]:
-        msg = (
-            "session_segments are of other sessions than valid_sessions, which a later run has "
-            "read; label those: kedro run --pipelines labelling,reporting"
-        )
-        raise ModelMismatchError(msg)
+    check_labels(session_segments, valid_sessions, cluster_choice, champion["version"])
+    check_profiles(segment_profiles, session_segments)
     charts = {
         "elbow_chart": elbow_chart,
         "stability_chart": stability_chart,
