@@ -236,7 +236,7 @@ def test_after_a_file_that_was_refused_a_rollback_says_whose_sessions_it_shows(
     assert back.exit_code == 0, back.output
     assert state(data_root) == of(trained[0])
     page = (data_root / "08_reporting/report.html").read_text(encoding="utf-8")
-    assert "an earlier file than october.csv" in page
+    assert "An earlier file than october.csv" in page
     assert "of 50 rows were used" not in page
 
 

@@ -207,7 +207,7 @@ def test_what_is_known_of_another_file_is_not_said_of_these_sessions() -> None:
     planted = plant(rejected=7)
     planted["data_quality"] |= {"file": "somewhere/broken.csv", "sha256": "0"}
     said = Outline(report(planted)["report"]).text
-    assert "an earlier file than broken.csv, recipe base : 1,200 sessions" in said
+    assert "An earlier file than broken.csv, recipe base : 1,200 sessions" in said
     assert said.count("broken.csv was refused, or its run ended early: this page shows the") == 3
     assert "of 1,207 rows were used" not in said
 

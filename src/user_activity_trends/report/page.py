@@ -319,7 +319,7 @@ def _told(
         "sections": SECTIONS,
         "file": answers.file_name(quality)
         if results.is_of_this_file
-        else f"an earlier file than {answers.file_name(quality)}",
+        else f"An earlier file than {answers.file_name(quality)}",
         "recipe": recipe,
         "sessions": count(int(profiles["sessions"].sum())),
         "headline": f"{count(int(profiles['sessions'].sum()))} sessions in "
