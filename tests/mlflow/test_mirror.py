@@ -380,7 +380,6 @@ def test_the_alias_of_a_model_that_was_never_in_use_here_is_told(
     mirror(context, store)
     before = everything()
     other = another_shop(FIRST, SECOND)
-    other.in_use = SECOND
 
     assert mirror(context, other) == []
 

@@ -227,8 +227,8 @@ def test_where_the_model_is_of_other_sessions_its_checks_are_said_to_be_of_those
     assert "No warning" not in said
     planted["choice_in_use"]["warnings"] = [{"kind": "tiny_segment", "message": "Tiny then."}]
     said = Outline(report(planted)["report"]).text
-    assert "Tiny then." in said
-    assert "of the sessions of this page" not in said.replace("the sessions of this page are", "")
+    assert "Tiny then. Segment 3 holds 0.42 % of" in said.replace("\xa0", " ")
+    assert "Two warnings: see the choice of k." in said
 
 
 def test_no_page_is_of_segments_of_other_sessions() -> None:
@@ -510,10 +510,8 @@ def test_rules_are_told_to_overlap(outline: Outline) -> None:
 
 def test_warnings_are_part_of_the_trust() -> None:
     planted = plant()
-    choice = planted["choice_in_use"] | {"warnings": [{}] * 2}
-    answer = can_i_trust_it(
-        choice, planted["curve_in_use"], planted["segment_profiles"], ["One.", "Two."]
-    )
+    tables_of = (planted[name] for name in ("choice_in_use", "curve_in_use", "segment_profiles"))
+    answer = can_i_trust_it(*tables_of, ["One.", "Two."])
     assert answer.figure == "0.98"
     assert answer.sentences[-1] == "Two warnings: see the choice of k."
 

@@ -426,8 +426,7 @@ def _no_warning(profiles: pd.DataFrame, trends: pd.DataFrame, columns: ColumnsPa
 
 def _tiny(choice: dict[str, Any], profiles: pd.DataFrame) -> list[str]:
     """Warn of segments that are tiny here, where the model was trained on other sessions."""
-    known = any(one["kind"] == "tiny_segment" for one in choice["warnings"])
-    if known or answers.is_trained_on_these(choice):
+    if answers.is_trained_on_these(choice):
         return []
     return [
         f"Segment {row['segment']} holds {percent(row['share'], 2)} of the sessions of this page: "
